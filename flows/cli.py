@@ -1,2 +1,332 @@
-def main() -> None:
-    raise SystemExit(0)
+"""The command line: `defectory …`. Every command takes --json (one JSON object on stdout) and --debug.
+
+Exit codes: 0 done, 1 the check or build failed, 2 the call was wrong. Heavy imports wait inside the
+commands, so that --help and errors are quick.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.errors import CallError, DefectoryError
+
+app = typer.Typer(
+    help="The dataset factory for industrial inspection.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+review_app = typer.Typer(help="Send work to reviewers in Label Studio, bring it back.", no_args_is_help=True)
+services_app = typer.Typer(help="Prefect server, worker and Label Studio on this machine.", no_args_is_help=True)
+app.add_typer(review_app, name="review")
+app.add_typer(services_app, name="services")
+
+RecipePath = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", metavar="RECIPE")]
+WorkspacePath = Annotated[Path, typer.Argument(help="The workspace of a build.", metavar="WORKSPACE")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a recipe key: a.b=value", metavar="KEY=VALUE")
+]
+
+GLOBAL = {"--json": "as_json", "--debug": "debug"}
+_options = {"as_json": False, "debug": False}
+
+
+@app.callback()
+def _global(
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object; allowed anywhere in the call.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show logs and tracebacks; allowed anywhere in the call.")
+    ] = False,
+) -> None:
+    _options.update(as_json=json_, debug=debug)
+
+
+def emit(result: dict[str, Any], *human: Any) -> None:
+    """The result as JSON for scripts, or its human form."""
+    if _options["as_json"]:
+        print(json.dumps(result, default=_plain))
+        return
+    console = Console(soft_wrap=True)
+    for part in human:
+        console.print(part, highlight=False, markup=False)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} in a command's result")
+
+
+def table(title: str, rows: list[dict[str, Any]]) -> Table:
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in rows[0] if rows else ():
+        made.add_column(name, justify="right" if isinstance(rows[0][name], int | float) else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(f"{v:,.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    return made
+
+
+@app.command()
+def plan(recipe: RecipePath, set_: Overrides = None) -> None:
+    """What a build will cost: frames, CPU hours, disk, tokens, money."""
+    from tasks.plan import forecast
+
+    from schemas.recipe import load
+
+    found = forecast(load(recipe, tuple(set_ or ())))
+    rows = [{"what": name.replace("_", " "), "forecast": value} for name, value in dataclasses.asdict(found).items()]
+    emit(dataclasses.asdict(found), table(f"Forecast for {recipe}", rows))
+
+
+@app.command()
+def build(
+    recipe: RecipePath,
+    workspace: Annotated[Path | None, typer.Option(help="Where to build; workspaces/DATASET by default.")] = None,
+    until: Annotated[str, typer.Option(help="Stop after this stage.", metavar="STAGE")] = "release",
+    set_: Overrides = None,
+) -> None:
+    """Build a recipe: only what is not done yet; the same command continues after a stop."""
+    from tasks.release import is_current
+
+    from schemas.recipe import load
+    from tasks.dag import ORDER, unfinished
+    from tasks.workspace import Workspace
+
+    if until not in ORDER:
+        raise CallError(f"--until {until}: no such stage; the stages are {', '.join(ORDER)}")
+    wanted = load(recipe, tuple(set_ or ()))
+    root = (workspace or Path("workspaces") / wanted.dataset).resolve()
+    opened = Workspace.create(root)
+    with opened.lock():
+        opened.keep_recipe(wanted)
+        left = unfinished(opened, wanted, until)
+        released = is_current(opened, wanted) if until == "release" and left is None else None
+    if left is None and (until != "release" or released):
+        emit(
+            {"workspace": root, "up_to_date": True, "release": released},
+            f"{root.name}: everything up to {until} is done already",
+            *(_next_steps(root, released) if released else ()),
+        )
+        return
+    from flows.environment import prepare
+
+    prepare(debug=_options["debug"])
+    from flows.build import build as flow
+    from flows.progress import Lines, Silent, Terminal, reporting_to
+
+    if _options["as_json"]:
+        with reporting_to(Silent()):
+            done = flow(root, wanted, until)
+    elif sys.stderr.isatty():
+        with Terminal() as bars, reporting_to(bars):
+            done = flow(root, wanted, until)
+    else:
+        with reporting_to(Lines()):
+            done = flow(root, wanted, until)
+    made = done.get("release")
+    rejected = opened.sql("SELECT stage, item, reason FROM rejects ORDER BY stage, item")
+    emit(
+        {"workspace": root, "up_to_date": False, "stages": done, "rejects": rejected, "release": made and made.path},
+        *([table("Rejected, and why", rejected)] if rejected else ()),
+        *(_next_steps(root, made.path) if made else (f"{root}: done up to {until}",)),
+    )
+
+
+def _next_steps(root: Path, release: Path) -> list[str]:
+    shown = os.path.relpath(root)
+    steps = [
+        "",
+        f"release  {os.path.relpath(release)}",
+        f"report   {os.path.relpath(release / 'report.html')}   (open it in a browser)",
+        f"check    defectory verify {os.path.relpath(release)}",
+    ]
+    if release.name.endswith("-draft"):
+        steps += [
+            "",
+            "This is a draft: nobody has reviewed it. To review it:",
+            "  make up                                  start Prefect and Label Studio on this machine",
+            f"  defectory review push {shown}    send the clips to Label Studio, then label there",
+            f"  defectory review pull {shown}    bring the decisions back",
+            f"  defectory release {shown} --version 1.0.0",
+        ]
+    return steps
+
+
+@app.command()
+def status(workspace: WorkspacePath) -> None:
+    """Stages, shards, rejects, spending and waiting reviews of a workspace."""
+    from tasks.status import status as look
+
+    from tasks.workspace import Workspace
+
+    found = look(Workspace.open(workspace))
+    emit(
+        dataclasses.asdict(found),
+        table(f"{workspace}: {found.dataset}, {'up to date' if not found.unfinished else 'left to do: ' + found.unfinished}",
+              [dataclasses.asdict(s) for s in found.stages]),
+        *([table("\nRejected, and why", [dataclasses.asdict(r) for r in found.rejects])] if found.rejects else ()),
+        f"\nspent: {found.spent_usd:.4f} USD   review: {found.review}   releases: {', '.join(found.releases) or 'none'}",
+    )  # fmt: skip
+
+
+def _opened(workspace: Path) -> Any:
+    from tasks.workspace import Workspace
+
+    return Workspace.open(workspace)
+
+
+@review_app.command("push")
+def review_push(workspace: WorkspacePath) -> None:
+    """Send the clips with their candidate intervals and captions to Label Studio; safe to repeat."""
+    from tasks import review
+
+    opened = _opened(workspace)
+    with opened.lock():
+        report = review.push(opened, opened.recipe(), review.connect())
+    emit(
+        dataclasses.asdict(report),
+        f"{report.created} tasks created, {report.updated} updated, {report.unchanged} as they were, "
+        f"{report.untouched} left alone because somebody works on them\nlabel here: {report.url}\n"
+        f"then: defectory review pull {workspace}",
+    )
+
+
+@review_app.command("pull")
+def review_pull(workspace: WorkspacePath) -> None:
+    """Bring the reviewers' decisions back as annotations and verdicts; safe to repeat."""
+    from tasks import review
+
+    opened = _opened(workspace)
+    with opened.lock():
+        report = review.pull(opened, opened.recipe(), review.connect())
+    emit(
+        dataclasses.asdict(report),
+        f"{report.decisions} new decisions from {report.reviewers} reviewers\n"
+        f"then: defectory release {workspace} --version X.Y.Z",
+    )
+
+
+@review_app.command("status")
+def review_status(workspace: WorkspacePath) -> None:
+    """How far the reviewers are, and whether the round has passed."""
+    from tasks import review
+
+    opened = _opened(workspace)
+    found = review.status(opened, opened.recipe(), review.connect())
+    emit(dataclasses.asdict(found), table(str(workspace), [dataclasses.asdict(found)]))
+
+
+@app.command()
+def release(
+    workspace: WorkspacePath,
+    version: Annotated[str | None, typer.Option(help="X.Y.Z; the recipe's by default.", metavar="X.Y.Z")] = None,
+) -> None:
+    """Freeze the current labels as a numbered release; a draft as long as the review has not passed."""
+    from flows.environment import prepare
+
+    opened = _opened(workspace)
+    recipe = opened.recipe(version)
+    prepare(debug=_options["debug"])
+    from flows.build import rerelease
+    from flows.progress import Silent, reporting_to
+
+    with reporting_to(Silent()):
+        made = rerelease(opened.root, recipe)
+    emit(
+        {"path": made.path, "version": made.version, "draft": made.draft, "counts": made.counts},
+        *_next_steps(opened.root, made.path),
+    )
+
+
+@app.command()
+def verify(release_dir: Annotated[Path, typer.Argument(help="A release's folder.", metavar="RELEASE_DIR")]) -> None:
+    """Prove a release: checksums, schemas, references, splits, shards, manifests, Croissant. Exit 0 only if all hold."""
+    from tasks.verify import verify as prove
+
+    checks = prove(release_dir)
+    failed = [c for c in checks if not c.ok]
+    emit(
+        {"ok": not failed, "checks": [dataclasses.asdict(c) for c in checks]},
+        *(f"{'ok  ' if c.ok else 'FAIL'}  {c.name}: {c.detail}" for c in checks),
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+@services_app.command("up")
+def services_up(
+    media_root: Annotated[Path, typer.Option(help="The folder that Label Studio may show files from.")] = Path(
+        "workspaces"
+    ),
+) -> None:
+    """Start what is not running yet, and say where it is."""
+    from flows import services
+
+    def say(text: str) -> None:
+        if not _options["as_json"]:
+            print(text, file=sys.stderr, flush=True)
+
+    started = services.up(services.home(), media_root.resolve(), say)
+    emit(started.as_dict(), started.text())
+
+
+@services_app.command("down")
+def services_down() -> None:
+    """Stop what `services up` started."""
+    from flows import services
+
+    stopped = services.down(services.home())
+    emit({"stopped": stopped}, f"stopped: {', '.join(stopped) or 'nothing was running'}")
+
+
+@services_app.command("status")
+def services_status() -> None:
+    """What is running, and where."""
+    from flows import services
+
+    found = [dataclasses.asdict(s) for s in services.status(services.home())]
+    emit({"services": found}, table("Services", found))
+
+
+@app.command()
+def doctor() -> None:
+    """What is installed, what is missing, what to do."""
+    from flows.doctor import examine
+
+    findings = examine()
+    emit(
+        {"ok": all(f.ok for f in findings if f.needed), "findings": [dataclasses.asdict(f) for f in findings]},
+        *(f"{'ok  ' if f.ok else 'MISS' if f.needed else 'none'}  {f.what}: {f.detail}" for f in findings),
+    )
+    if any(f.needed and not f.ok for f in findings):
+        raise typer.Exit(1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point. --json and --debug may stand anywhere in the call."""
+    given = sys.argv[1:] if arguments is None else arguments
+    first = [a for a in given if a in GLOBAL]
+    _options.update(as_json="--json" in first, debug="--debug" in first)
+    try:
+        app(first + [a for a in given if a not in GLOBAL])
+    except DefectoryError as e:
+        if _options["debug"]:
+            raise
+        _fail(str(e), e.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped; the same command continues where it was", 130)
+
+
+def _fail(sentence: str, code: int) -> None:
+    if _options["as_json"]:
+        print(json.dumps({"error": sentence}))
+    else:
+        print(f"defectory: {sentence}", file=sys.stderr)
+    raise SystemExit(code)

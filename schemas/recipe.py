@@ -217,24 +217,34 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         raise CallError(f"{path}: a recipe is a mapping with at least `dataset` and `objects`")
     for text in overrides:
         _override(raw, text)
+    return _anchored(validated(raw, str(path)), path.resolve().parent)
+
+
+def validated(raw: Any, where: str) -> Recipe:
+    """Raises CallError with one sentence that names `where`, the key and what is wrong."""
     try:
-        recipe = Recipe.model_validate(raw)
+        return Recipe.model_validate(raw)
     except ValidationError as e:
-        raise CallError(f"{path}: {_sentence(e)}") from None
-    return _anchored(recipe, path.resolve().parent)
+        raise CallError(f"{where}: {_sentence(e)}") from None
 
 
 def _override(raw: dict[str, Any], text: str) -> None:
+    """Set one `a.b=value` in place; sections that are not there are made, list items are not."""
     key, sep, value = text.partition("=")
     if not sep or not key:
         raise CallError(f"--set {text}: write it as key.subkey=value")
     *parents, last = key.split(".")
     here: Any = raw
-    for name in parents:
-        here = here[int(name)] if isinstance(here, list) and name.isdigit() else here.setdefault(name, {})
-        if not isinstance(here, dict | list):
-            raise CallError(f"--set {text}: `{name}` holds a value, not a section")
-    here[int(last) if isinstance(here, list) and last.isdigit() else last] = yaml.safe_load(value)
+    try:
+        for name in parents:
+            here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
+        here[int(last) if isinstance(here, list) else last] = yaml.safe_load(value)
+    except (IndexError, ValueError):
+        raise CallError(f"--set {text}: `{key}` names a list item that is not there") from None
+    except (AttributeError, TypeError):
+        raise CallError(f"--set {text}: a part of `{key}` holds a value, not a section") from None
+    except yaml.YAMLError:
+        raise CallError(f"--set {text}: `{value}` is not a YAML value") from None
 
 
 def _sentence(error: ValidationError) -> str:

@@ -243,7 +243,6 @@ class Run:
     rows: int
     bytes: int
     wall_s: float
-    cpu_s: float
     cost_usd: float
 
 

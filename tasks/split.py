@@ -27,7 +27,8 @@ def assign(strata: Mapping[str, Counter[str]], train: float, rng: np.random.Gene
     """A split per component, given how many samples of each stratum it holds.
 
     Iterative stratification (Sechidis et al. 2011) over indivisible components: largest first, each goes
-    where its scarcest stratum falls furthest short of the wanted share.
+    where its scarcest stratum falls furthest short of the wanted share. With two components or more, no
+    split stays empty.
     """
     share = {"train": train, "test": 1 - train}
     total: Counter[str] = Counter()
@@ -51,6 +52,9 @@ def assign(strata: Mapping[str, Counter[str]], train: float, rng: np.random.Gene
         result[name] = chosen
         have[chosen].update(counts)
         sizes[chosen] += sum(counts.values())
+    for empty in sorted(share.keys() - set(result.values())):
+        if len(result) > 1:
+            result[min(result, key=lambda n: (sum(strata[n].values()), n))] = empty
     return result
 
 

@@ -172,7 +172,7 @@ def execute(stage: Stage, workspace: Workspace, recipe: Recipe, shard: Shard) ->
             folder.mkdir(parents=True)
         scratch.mkdir(exist_ok=True)
         context = Context(workspace, ref, shard, recipe.seed, stage.settings(recipe), recipe, out, scratch)
-        started, cpu = time.perf_counter(), _cpu_seconds()
+        started = time.perf_counter()
         writer = _Parts(parts, (*stage.writes, "rejects"))
         with writer:
             for row in stage.work(shard, context):
@@ -181,7 +181,7 @@ def execute(stage: Stage, workspace: Workspace, recipe: Recipe, shard: Shard) ->
         record = {"tables": writer.counts, "bytes": size}
         run = Run(
             stage=ref.stage, shard=ref.key, fingerprint=ref.fingerprint, rows=sum(writer.counts.values()),
-            bytes=size, wall_s=time.perf_counter() - started, cpu_s=_cpu_seconds() - cpu,
+            bytes=size, wall_s=time.perf_counter() - started,
             cost_usd=writer.cost_usd,
         )  # fmt: skip
         pq.write_table(to_arrow(Run, [run]), parts / "runs.parquet")
@@ -194,12 +194,6 @@ def execute(stage: Stage, workspace: Workspace, recipe: Recipe, shard: Shard) ->
         raise
     shutil.rmtree(work_dir, ignore_errors=True)
     return record
-
-
-def _cpu_seconds() -> float:
-    """CPU seconds of this thread and, where shards run one per process, of its finished children."""
-    t = os.times()
-    return t.user + t.system + t.children_user + t.children_system
 
 
 def _commit(workspace: Workspace, ref: Ref, out: Path, parts: Path, record: dict[str, Any]) -> None:

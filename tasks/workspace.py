@@ -5,7 +5,7 @@
     shards/<stage>/<shard>.<fingerprint>.json               the shard's record, written last: it is complete
     stages/<stage>.json                                     which shards are current, replaced whole
     work/<stage>/<shard>.<fingerprint>/                     scratch of shards under way
-    releases/  ledger.sqlite  review.json  recipe.yaml
+    releases/  ledger.sqlite  recipe.json
 
 A part counts only when its shard's record exists, so a killed writer leaves nothing that is read.
 Parts of earlier settings stay; going back to those settings finds them again.
@@ -24,6 +24,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from schemas.errors import CallError, DefectoryError
+from schemas.recipe import Recipe, validated
 from schemas.rows import TABLE_OF, TABLES, arrow_schema, from_dict
 
 R = TypeVar("R")
@@ -92,6 +93,20 @@ class Workspace:
         if not full.is_relative_to(self.root):
             raise DefectoryError(f"{relative}: leads out of the workspace {self.root}")
         return full
+
+    def keep_recipe(self, recipe: Recipe) -> None:
+        """Remember the recipe of the last build, for the commands that name only the workspace."""
+        write_atomic(self.root / "recipe.json", recipe.model_dump_json(indent=1))
+
+    def recipe(self, version: str | None = None) -> Recipe:
+        """The recipe of the last build, with another release version if asked."""
+        try:
+            kept = json.loads((self.root / "recipe.json").read_text())
+        except FileNotFoundError:
+            raise CallError(f"{self.root}: nothing was built here yet; `defectory build RECIPE` first") from None
+        if version is not None:
+            kept["release"]["version"] = version
+        return validated(kept, f"{self.root / 'recipe.json'}")
 
     def record_path(self, ref: Ref) -> Path:
         return self.root / "shards" / ref.stage / f"{ref.name}.json"

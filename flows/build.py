@@ -1,0 +1,39 @@
+"""The build: the stages, chained."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, tags
+from tasks.release import Released
+
+from flows import stages
+from flows.reconcile import mark_crashed, tag
+from schemas.recipe import Recipe
+from tasks.dag import ORDER
+from tasks.workspace import Workspace
+
+
+@flow(
+    description="From a recipe to a release",
+    flow_run_name="build {recipe.dataset}",
+    persist_result=False,
+    log_prints=True,
+)
+def build(workspace: Path, recipe: Recipe, until: str = ORDER[-1]) -> dict[str, Any]:
+    """Run every stage up to `until`; each does only what is not done yet. Returns what each stage reports."""
+    opened = Workspace.create(workspace)
+    with opened.lock(), tags(tag(opened)):
+        mark_crashed(opened)
+        return {name: stages.run(name, workspace, recipe) for name in ORDER[: ORDER.index(until) + 1]}
+
+
+@flow(description="Freeze the current labels", flow_run_name="rerelease {recipe.dataset}", persist_result=False)
+def rerelease(workspace: Path, recipe: Recipe) -> Released:
+    """Questions, split and release again, from the labels as they are now: what a new version after a review is."""
+    opened = Workspace.open(workspace)
+    with opened.lock(), tags(tag(opened)):
+        mark_crashed(opened)
+        for name in ("qa", "split"):
+            stages.run(name, workspace, recipe)
+        released: Released = stages.run("release", workspace, recipe)
+        return released

@@ -1,0 +1,35 @@
+"""The environment that Prefect is imported in: quiet, and at the server that is configured."""
+
+import os
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from schemas.errors import DefectoryError
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+
+
+def prepare(debug: bool = False) -> None:
+    """Call before the first import of Prefect. Uses PREFECT_API_URL, else the services of this folder if they
+    run, else Prefect's ephemeral server. Raises DefectoryError when the configured server does not answer."""
+    from flows import services
+
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if debug else "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    url = os.environ.get("PREFECT_API_URL") or services.prefect_api_url(services.home())
+    if url:
+        os.environ["PREFECT_API_URL"] = url
+        try:
+            with urlopen(f"{url.rstrip('/')}/health", timeout=10):  # noqa: S310 - the configured server
+                pass
+        except (URLError, OSError, ValueError):
+            raise DefectoryError(
+                f"PREFECT_API_URL {url}: the Prefect server does not answer; start it with `make up`, or unset the variable"
+            ) from None

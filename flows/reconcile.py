@@ -1,0 +1,44 @@
+"""A killed build stays `Running` on the server; the next build of the same workspace says that it crashed."""
+
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.context import FlowRunContext
+from prefect.states import Crashed
+
+from schemas.rows import digest
+from tasks.workspace import Workspace
+
+
+def tag(workspace: Workspace) -> str:
+    """Marks every run of one workspace; a hash, so that no path of this machine reaches the server's pages."""
+    return f"workspace:{workspace.root.name}:{digest(str(workspace.root), length=8)}"
+
+
+def mark_crashed(workspace: Workspace) -> int:
+    """Call inside a flow run that holds the workspace's lock: any other unfinished run of it is dead.
+
+    Returns how many were marked.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return 0
+    own = context.flow_run
+    wanted = tag(workspace)
+    crashed = 0
+    with _client() as client:
+        client.update_flow_run(own.id, tags=[*own.tags, wanted])
+        unfinished = FlowRunFilter.model_validate(
+            {"tags": {"all_": [wanted]}, "state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
+        )
+        for run in client.read_flow_runs(flow_run_filter=unfinished):
+            if run.id != own.id:
+                dead: Any = Crashed(message="The process was killed; a later run of this workspace took over.")
+                client.set_flow_run_state(run.id, dead, force=True)
+                crashed += 1
+    return crashed
+
+
+def _client() -> SyncPrefectClient:
+    return get_client(sync_client=True)

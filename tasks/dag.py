@@ -1,0 +1,31 @@
+"""The stages by name, in the order in which they run. Review and release stand between and after them:
+they meet people and the outside, so they are no functions of shards."""
+
+from schemas.recipe import Recipe
+from tasks.caption import caption
+from tasks.dedup import dedup
+from tasks.keyframes import keyframes
+from tasks.qa import qa
+from tasks.render import render
+from tasks.split import split
+from tasks.stage import Stage, cut
+from tasks.visibility import visibility
+from tasks.workspace import Workspace
+
+STAGES: dict[str, Stage] = {s.name: s for s in (render, visibility, keyframes, dedup, caption, qa, split)}
+ORDER = ("render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release")
+
+
+def unfinished(workspace: Workspace, recipe: Recipe, until: str = ORDER[-1]) -> str | None:
+    """The first stage up to `until` with a shard left to do; None when all are complete.
+
+    Complete stages are pointed at their shards on the way, so going back to earlier settings is free.
+    """
+    for name in ORDER[: ORDER.index(until) + 1]:
+        if name not in STAGES:
+            continue
+        plan = cut(STAGES[name], workspace, recipe)
+        if plan.todo:
+            return name
+        workspace.point(name, [ref for ref, _ in plan.shards])
+    return None

@@ -1,0 +1,35 @@
+"""Which annotation is the label."""
+
+import pytest
+
+from annotation.labels import current
+from schemas.rows import Annotation, Score, annotation
+
+
+def said(kind: str, text: str, **values: object) -> Annotation:
+    base = {"sample": "s", "task": "caption", "author_kind": kind, "author": kind, "author_version": "1"}
+    return annotation(**{**base, "status": "candidate", "text": text, **values})
+
+
+MODEL = said("model", "machine", candidate=0)
+CHOSEN = said("model", "machine, chosen", candidate=1, scores=[Score("chosen", 1.0)])
+PERSON = said("person", "by hand", round=1, status="corrected", supersedes=CHOSEN.id)
+LATER = said("person", "by hand again", round=2, status="corrected", supersedes=PERSON.id)
+REFUSED = said("person", "", round=1, status="rejected", supersedes=CHOSEN.id)
+
+
+@pytest.mark.parametrize(
+    ("rows", "label"),
+    [
+        ([MODEL, CHOSEN], "machine, chosen"),  # the chosen candidate
+        ([MODEL, CHOSEN, PERSON], "by hand"),  # a person over a machine
+        ([MODEL, CHOSEN, PERSON, LATER], "by hand again"),  # the later round
+        ([MODEL, CHOSEN, REFUSED], None),  # rejected: no label, although another candidate is left
+        ([MODEL, CHOSEN, REFUSED, said("person", "mended", round=2, status="corrected")], "mended"),
+    ],
+)
+def test_the_label_whatever_the_order_of_rows(rows: list[Annotation], label: str | None) -> None:
+    for order in (rows, rows[::-1]):
+        entry = current(order)["s"]
+        assert (entry.by_task["caption"].text if "caption" in entry.by_task else None) == label
+        assert ("caption" in entry.rejected) == (label is None)

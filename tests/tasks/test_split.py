@@ -1,0 +1,76 @@
+"""Splits: no group in two, the wanted share, every stratum in both where there is enough of it."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.rows import Group, Sample
+from tasks.components import components
+from tasks.split import assign, stay_together
+
+
+def sample(name: str, *groups: str) -> Sample:
+    return Sample(
+        id=name, kind="clip", dataset="d", media=[], groups=list(groups), shard="s", object="vase", instance=name,
+        defect="none",
+    )  # fmt: skip
+
+
+def test_shared_groups_and_duplicates_chain_into_one() -> None:
+    samples = [sample("a", "g1"), sample("b", "g1", "g2"), sample("c", "g3"), sample("d", "g4"), sample("e")]
+    near = [Group("b", "near-b", "near-duplicate", 1.0), Group("c", "near-b", "near-duplicate", 1.0)]
+    together = stay_together(samples, near)
+    assert together["a"] == together["b"] == together["c"]
+    assert len({together[x] for x in "ade"}) == 3
+
+
+links = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=20)
+
+
+@given(links)
+def test_components_agree_with_walking_the_graph(pairs: list[tuple[int, int]]) -> None:
+    found = components(pairs)
+    for a in found:
+        reached, todo = {a}, [a]
+        while todo:
+            x = todo.pop()
+            for p, q in pairs:
+                for here, there in ((p, q), (q, p)):
+                    if here == x and there not in reached:
+                        reached.add(there)
+                        todo.append(there)
+        assert {b for b in found if found[b] == found[a]} == reached
+        assert found[a] == min(reached)
+
+
+strata = st.dictionaries(
+    st.text("abcdef", min_size=1, max_size=4),
+    st.dictionaries(st.sampled_from(["hole", "bulge", "none"]), st.integers(1, 6), min_size=1).map(Counter),
+    min_size=2,
+    max_size=40,
+)
+
+
+@given(strata, st.floats(0.5, 0.9), st.integers(0, 99))
+def test_every_component_goes_somewhere_and_the_share_is_met(
+    parts: dict[str, Counter[str]], train: float, seed: int
+) -> None:
+    chosen = assign(parts, train, np.random.default_rng(seed))
+    assert chosen == assign(dict(reversed(parts.items())), train, np.random.default_rng(seed)), "order changes nothing"
+    assert chosen.keys() == parts.keys()
+    assert set(chosen.values()) == {"train", "test"}
+    sizes = {name: sum(c.values()) for name, c in parts.items()}
+    got = sum(n for name, n in sizes.items() if chosen[name] == "train")
+    slack = len({s for c in parts.values() for s in c}) * max(sizes.values())
+    assert abs(got - train * sum(sizes.values())) <= slack
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_defect_keeps_its_share(seed: int) -> None:
+    kinds = ["none"] * 30 + ["hole"] * 10 + ["bulge"] * 10
+    chosen = assign({f"i{n}": Counter({k: 3}) for n, k in enumerate(kinds)}, 0.7, np.random.default_rng(seed))
+    train = Counter(kinds[int(n[1:])] for n, s in chosen.items() if s == "train")
+    assert train == {"none": 21, "hole": 7, "bulge": 7}
