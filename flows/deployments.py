@@ -1,0 +1,46 @@
+"""What one schedules and triggers in the Prefect UI: thin flows whose parameters are the form's fields."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows import build as builds
+from schemas.errors import CallError
+from schemas.recipe import load
+from tasks import review
+from tasks.dag import ORDER
+from tasks.workspace import Workspace
+
+
+@flow(name="build-recipe", description="Build a recipe into its workspace", persist_result=False)
+def build_recipe(
+    recipe: str = "recipes/demo.yaml", workspace: str = "", until: str = "release", overrides: list[str] | None = None
+) -> dict[str, Any]:
+    """Build `recipe` (a YAML file), with `overrides` like `render.samples=4`; workspaces/DATASET by default."""
+    if until not in ORDER:
+        raise CallError(f"until {until}: no such stage; the stages are {', '.join(ORDER)}")
+    wanted = load(Path(recipe), tuple(overrides or ()))
+    root = Path(workspace or f"workspaces/{wanted.dataset}").resolve()
+    Workspace.create(root).keep_recipe(wanted)
+    return builds.build(root, wanted, until)
+
+
+@flow(name="review-push", description="Send clips and candidates to Label Studio", persist_result=False)
+def review_push(workspace: str) -> None:
+    opened = Workspace.open(Path(workspace))
+    with opened.lock():
+        review.push(opened, opened.recipe(), review.connect())
+
+
+@flow(name="review-pull", description="Bring the reviewers' decisions back", persist_result=False)
+def review_pull(workspace: str) -> None:
+    opened = Workspace.open(Path(workspace))
+    with opened.lock():
+        review.pull(opened, opened.recipe(), review.connect())
+
+
+@flow(name="release-workspace", description="Freeze the current labels as a release", persist_result=False)
+def release_workspace(workspace: str, version: str = "") -> None:
+    opened = Workspace.open(Path(workspace))
+    builds.rerelease(opened.root, opened.recipe(version or None))

@@ -1,0 +1,216 @@
+"""The build as its user meets it: the command line, the real Blender, kills, wrong input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from schemas.rows import Annotation, Reject, Sample, Split
+from tasks.workspace import Workspace
+
+pytestmark = pytest.mark.services
+
+RECIPE = """
+dataset: tiny
+seed: 5
+objects:
+  - {builtin: bowl, normal: 1, defects: [bulge]}
+  - {builtin: eraser, normal: 0, defects: [hole]}
+  - {mesh: broken.stl, category: part}
+render: {width: 128, height: 96, fps: 3, samples: 1, environments: [studio]}
+visibility: {min_pixels: 4, min_frames: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    (folder / "recipe.yaml").write_text(RECIPE)
+    (folder / "broken.stl").write_bytes(b"solid nothing\nendsolid nothing\n")
+    return folder
+
+
+def environment(home: Path, **extra: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "LABEL_STUDIO_", "DEFECTORY_"))}
+    return {**kept, "PREFECT_HOME": str(home / "prefect"), "DEFECTORY_HOME": str(home / "services"), **extra}
+
+
+def defectory(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "defectory"), *arguments],
+        cwd=home, env=environment(home, **extra), capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+
+
+def start(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [str(Path(sys.executable).parent / "defectory"), *arguments],
+        cwd=home, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the build ended before the moment to kill it came"
+        assert time.monotonic() < end, "the moment to kill the build never came"
+        time.sleep(0.02)
+
+
+def checksums(workspace: Path) -> str:
+    (release,) = (workspace / "releases").glob("tiny-*-draft")
+    return (release / "CHECKSUMS.sha256").read_text()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home: Path) -> Path:
+    done = defectory(home, "build", "recipe.yaml", "--workspace", "whole")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "render: 4/4" in done.stderr, "progress is shown"
+    assert "releases/tiny-0.1.0-draft/report.html" in done.stdout, "says where the report is"
+    assert "defectory review push whole" in done.stdout, "says what to do next"
+    return home / "whole"
+
+
+def test_the_release_of_a_build_verifies(home: Path, undisturbed: Path) -> None:
+    done = defectory(home, "verify", "whole/releases/tiny-0.1.0-draft", "--json")
+    checks = json.loads(done.stdout)
+    assert done.returncode == 0, [c for c in checks["checks"] if not c["ok"]]
+    assert checks["ok"] and len(checks["checks"]) >= 8
+
+
+def test_what_was_built(undisturbed: Path) -> None:
+    workspace = Workspace.open(undisturbed)
+    samples = list(workspace.rows(Sample))
+    assert sorted({s.instance for s in samples}) == ["bowl-bulge-0", "bowl-normal-0", "eraser-hole-0"]
+    assert len(samples) == 9, "three clips of 120 degrees per orbit"
+    (reject,) = workspace.rows(Reject)
+    assert reject.stage == "render" and "broken.stl" in reject.reason
+    tasks = {(a.sample, a.task) for a in workspace.rows(Annotation)}
+    for s in samples:
+        assert {(s.id, t) for t in ("defect_type", "object", "visible_interval", "caption")} <= tasks
+    of_group = {(s.groups[0], sp.split) for s in samples for sp in workspace.rows(Split) if sp.sample == s.id}
+    assert len(of_group) == 3, "each orbit in one split"
+    assert {split for _, split in of_group} == {"train", "test"}
+
+
+def test_a_finished_workspace_is_left_alone(home: Path, undisturbed: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in undisturbed.rglob("*") if p.is_file() and p.name != "recipe.json"}
+    done = defectory(home, "build", "recipe.yaml", "--workspace", "whole", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["up_to_date"]
+    after = {p: p.stat().st_mtime_ns for p in undisturbed.rglob("*") if p.is_file() and p.name != "recipe.json"}
+    assert after == before
+
+
+def test_a_changed_caption_setting_renders_nothing_again(home: Path, undisturbed: Path) -> None:
+    renders = sorted((undisturbed / "shards" / "render").iterdir())
+    again = ("--set", "caption.keep=2", "--json")
+    done = defectory(home, "build", "recipe.yaml", "--workspace", "whole", *again)
+    assert done.returncode == 0, done.stdout + done.stderr
+    stages = json.loads(done.stdout)["stages"]
+    assert {name: stages[name]["shards run now"] for name in ("render", "visibility", "keyframes", "caption")} == {
+        "render": 0, "visibility": 0, "keyframes": 0, "caption": 4,
+    }  # fmt: skip
+    assert sorted((undisturbed / "shards" / "render").iterdir()) == renders
+    back = defectory(home, "build", "recipe.yaml", "--workspace", "whole")
+    assert back.returncode == 0, back.stderr
+
+
+def blender_workers(workspace: Path) -> list[int]:
+    """Process ids of the Blender workers of one workspace."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if "worker.py" in command and str(workspace) in command:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.parametrize("moment", ["first frame", "first shard", "captions"])
+def test_a_killed_build_continues_to_the_same_bytes(home: Path, undisturbed: Path, moment: str) -> None:
+    name = f"killed-{moment.replace(' ', '-')}"
+    workspace = home / name
+    reached: dict[str, Callable[[], object]] = {
+        "first frame": lambda: any(workspace.glob("work/render/*/scratch/**/*.png")),
+        "first shard": lambda: any(workspace.glob("shards/render/*.json")),
+        "captions": lambda: any(workspace.glob("work/caption/*")) or any(workspace.glob("shards/caption/*")),
+    }
+    build = start(home, "build", "recipe.yaml", "--workspace", name)
+    wait_for(reached[moment], build)
+    os.kill(build.pid, signal.SIGKILL)
+    build.wait()
+    kept = {p: p.read_bytes() for p in workspace.glob("shards/*/*.json")}
+    done = defectory(home, "build", "recipe.yaml", "--workspace", name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(p.read_bytes() == content for p, content in kept.items()), "finished shards are not run again"
+    assert checksums(workspace) == checksums(undisturbed)
+
+
+def test_a_killed_blender_worker_costs_one_retry(home: Path, undisturbed: Path) -> None:
+    workspace = home / "worker-killed"
+    build = start(home, "build", "recipe.yaml", "--workspace", workspace.name)
+    wait_for(lambda: any(workspace.glob("work/render/*/scratch/**/*.png")) and blender_workers(workspace), build)
+    for pid in blender_workers(workspace):
+        os.kill(pid, signal.SIGKILL)
+    assert build.wait(timeout=300) == 0
+    assert checksums(workspace) == checksums(undisturbed)
+
+
+WRONG = [
+    # arguments, environment, exit code, words of the sentence
+    (("build", "none.yaml"), {}, 2, "none.yaml: no such recipe"),
+    (
+        ("build", "recipe.yaml", "--set", "render.widht=3"),
+        {},
+        2,
+        "`render.widht` is not a known key; did you mean `width`",
+    ),
+    (("build", "recipe.yaml", "--until", "lunch"), {}, 2, "--until lunch: no such stage"),
+    (("build", "recipe.yaml", "--workspace", "services"), {}, 2, "not empty and not a workspace"),
+    (("status", "nowhere"), {}, 2, "not a workspace"),
+    (("verify", "nowhere"), {}, 1, "nowhere"),
+    (("frobnicate",), {}, 2, "frobnicate"),
+    (
+        ("build", "recipe.yaml", "--workspace", "no-blender"),
+        {"DEFECTORY_BLENDER_PYTHON": "/nowhere/python"},
+        1,
+        "/nowhere/python",
+    ),
+    (
+        ("build", "recipe.yaml", "--workspace", "no-server"),
+        {"PREFECT_API_URL": "http://127.0.0.1:9/api"},
+        1,
+        "http://127.0.0.1:9/api: the Prefect server does not answer",
+    ),
+    (
+        ("review", "push", "whole"),
+        {"LABEL_STUDIO_URL": "http://127.0.0.1:9", "LABEL_STUDIO_API_KEY": "0" * 40},
+        1,
+        "http://127.0.0.1:9",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra", "code", "words"), WRONG, ids=lambda v: " ".join(v) if isinstance(v, tuple) else ""
+)
+def test_wrong_input_gets_one_sentence(
+    home: Path, undisturbed: Path, arguments: tuple[str, ...], extra: dict[str, str], code: int, words: str
+) -> None:
+    (home / "services").mkdir(exist_ok=True)
+    (home / "services" / "note.txt").write_text("something else lives here")
+    done = defectory(home, *arguments, **extra)
+    assert done.returncode == code, done.stdout + done.stderr
+    said = done.stderr + done.stdout
+    assert words in said
+    assert "Traceback" not in said
