@@ -14,7 +14,7 @@ from tasks.workspace import Workspace
 
 
 @flow(name="build-recipe", description="Build a recipe into its workspace", persist_result=False)
-def build_recipe(
+def build(
     recipe: str = "recipes/demo.yaml", workspace: str = "", until: str = "release", overrides: list[str] | None = None
 ) -> dict[str, Any]:
     """Build `recipe` (a YAML file), with `overrides` like `render.samples=4`; workspaces/DATASET by default."""
@@ -41,6 +41,6 @@ def review_pull(workspace: str) -> None:
 
 
 @flow(name="release-workspace", description="Freeze the current labels as a release", persist_result=False)
-def release_workspace(workspace: str, version: str = "") -> None:
+def release(workspace: str, version: str = "") -> None:
     opened = Workspace.open(Path(workspace))
     builds.rerelease(opened.root, opened.recipe(version or None))
