@@ -1,0 +1,69 @@
+"""The command line without heavy parts: options anywhere, JSON, exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import cli
+
+RECIPE = "dataset: tiny\nobjects: [{builtin: vase, defects: [hole, bulge]}]\nrender: {width: 64, height: 48, fps: 5}\n"
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(list(arguments))
+    out, err = capsys.readouterr()
+    code = ended.value.code
+    return code if isinstance(code, int) else 0 if code is None else 1, out, err
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    return str(tmp_path / "recipe.yaml")
+
+
+@pytest.mark.parametrize("order", [("plan", "{}", "--json"), ("--json", "plan", "{}"), ("plan", "--json", "{}")])
+def test_json_may_stand_anywhere(capsys: pytest.CaptureFixture[str], recipe: str, order: tuple[str, ...]) -> None:
+    code, out, _ = call(capsys, *(a.format(recipe) for a in order))
+    forecast = json.loads(out)
+    assert code == 0
+    assert forecast["instances"] == 3
+    assert forecast["clips"] == 9
+    assert forecast["rendered_frames"] == 90
+
+
+def test_a_forecast_grows_with_the_work(capsys: pytest.CaptureFixture[str], recipe: str) -> None:
+    small = json.loads(call(capsys, "plan", recipe, "--json")[1])
+    large = json.loads(
+        call(capsys, "plan", recipe, "--json", "--set", "render.width=1920", "--set", "render.height=1080")[1]
+    )
+    assert large["cpu_hours"] > 5 * small["cpu_hours"]
+    assert large["disk_mb"] > small["disk_mb"]
+    assert small["cost_usd"] == 0
+
+
+def test_errors_are_one_sentence_and_json_on_request(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.yaml")
+    code, out, err = call(capsys, "plan", missing)
+    assert (code, out) == (2, "") and err.count("\n") == 1 and "no such recipe" in err
+    code, out, _ = call(capsys, "plan", missing, "--json")
+    assert code == 2 and "no such recipe" in json.loads(out)["error"]
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="no such recipe"):
+        cli.main(["plan", str(tmp_path / "none.yaml"), "--debug"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["bake"], ["build"], ["plan", "--colour", "red"], ["review", "burn", "ws"], ["release"]]
+)
+def test_a_wrong_call_exits_with_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert call(capsys, *arguments)[0] == 2
+
+
+def test_status_of_a_folder_that_is_no_workspace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = call(capsys, "status", str(tmp_path))
+    assert code == 2 and "not a workspace" in err
