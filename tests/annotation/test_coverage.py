@@ -1,0 +1,127 @@
+"""Coverage: each text beside the dimensions that it speaks about, written as initials (Shape, siZe, Depth, Location, Contrast)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotation.coverage import DIMENSIONS, covered, rules_from
+
+INITIALS = dict(zip("SZDLC", DIMENSIONS, strict=True))
+
+CASES = [
+    # one side each
+    ("It is roughly circular.", "S"),
+    ("The outline is jagged.", "S"),
+    ("A star-shaped flaw.", "S"),
+    ("The scratch runs diagonally.", "S"),
+    ("It is tiny.", "Z"),
+    ("The mark is about 12 px across.", "Z"),
+    ("It spans most of the width.", "Z"),
+    ("The defect takes up a quarter of the picture.", "Z"),
+    ("It covers some 3 % of the frame.", "Z"),
+    ("A hairline crack.", "Z"),
+    ("It is shallow.", "D"),
+    ("The area is raised above what surrounds it.", "D"),
+    ("Material was pushed inward.", "D"),
+    ("It penetrates the wall.", "D"),
+    ("Slag particles are embedded in it.", "D"),
+    ("It lies in the upper left.", "L"),
+    ("The hole sits near the rim of the cup.", "L"),
+    ("Marks are scattered across the whole sheet.", "L"),
+    ("It is found just below the handle.", "L"),
+    ("It lies slightly off-centre.", "L"),
+    ("It is darker than its surroundings.", "C"),
+    ("The mark hardly stands out.", "C"),
+    ("It blends into the background.", "C"),
+    ("It is barely visible.", "C"),
+    ("There is little contrast with the surface.", "C"),
+    # several at once, as people write
+    ("A long, thin scratch runs diagonally across the upper left, dark against the grey steel.", "SZLC"),
+    ("Small round pit near the centre, quite deep and clearly visible.", "SZDLC"),
+    ("Wide pale band along the left edge.", "SZLC"),
+    ("Several irregular dark patches of medium size are spread across the sheet.", "SZLC"),
+    ("Shallow oval dent, lower right.", "SDL"),
+    ("Bright streak, about 40 pixels long, flat.", "SZDC"),
+    # a class name says nothing
+    ("There is a scratch on the steel surface.", ""),
+    ("A defect of the class crescent gap.", ""),
+    ("Oxide scale of the plate system.", ""),
+    ("Red iron.", ""),
+    ("Rolled-in scale can be seen.", ""),
+    ("The object has a bulge.", ""),
+    ("A welding line.", ""),
+    ("The steel surface shows a defect.", ""),
+    # depth: flat counts, unknown does not
+    ("No visible depth.", ""),
+    ("There is no visible depth or relief.", ""),
+    ("The depth cannot be told from one picture.", ""),
+    ("Its depth is unclear.", ""),
+    ("It is hard to tell how deep it is.", ""),
+    ("Without any discernible depth.", ""),
+    ("A surface-level mark.", "D"),
+    ("It appears flat.", "D"),
+    ("It does not look deep; it is not deep.", "D"),
+    ("It looks superficial.", "D"),
+    ("A deep black stain.", "C"),
+    ("The picture shows flat steel.", ""),
+    # hedged counts, hypothetical and causes do not
+    ("It is perhaps slightly raised.", "D"),
+    ("It may be deeper than it looks.", "D"),
+    ("If it were deeper, the part would leak.", ""),
+    ("Such marks are caused by deep drawing with a worn tool.", ""),
+    ("It formed due to long contact with a dark roller.", ""),
+    # negation of other sides
+    ("The exact size is unknown.", ""),
+    ("No clear shape can be made out.", ""),
+    ("Its location cannot be determined.", ""),
+    ("Without a clear outline.", ""),
+    ("The shape cannot be told, but it is large.", "Z"),
+    ("No visible depth, yet it is bright.", "C"),
+    # words that only look like it
+    ("The centre of the scratch is darker.", "C"),
+    ("Its edges are smooth.", "S"),
+    ("A large number of inspections was done.", ""),
+    ("The picture was taken under bright light.", ""),
+    ("It stands at a right angle to nothing.", ""),
+    ("The mark was left by a tool.", ""),
+    ("It is seen on the dark steel surface.", ""),
+    ("A narrow vase with a defect.", ""),
+    ("No longer in use.", ""),
+    # spelling, case and typography
+    ("LOCATED AT THE TOP-RIGHT CORNER", "L"),
+    ("off-center and low-contrast", "LC"),
+    ("It’s elongated — ‘needle-like’.", "S"),
+    ("greyish", "C"),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "sides"), CASES)
+def test_sides(text: str, sides: str) -> None:
+    assert {d for d, bit in covered(text).items() if bit} == {INITIALS[s] for s in sides}
+
+
+def test_order_of_dimensions() -> None:
+    assert tuple(covered("")) == DIMENSIONS
+
+
+@given(st.text(max_size=400))
+def test_any_text_gives_five_bits(text: str) -> None:
+    bits = covered(text)
+    assert tuple(bits) == DIMENSIONS
+    assert covered(text.upper().lower()) == covered(text.lower())
+
+
+def test_a_text_covers_what_its_parts_cover_when_full_stops_part_them() -> None:
+    texts = [t for t, _ in CASES if t.endswith(".")]
+    for one, two in zip(texts, reversed(texts), strict=True):
+        together = covered(f"{one} {two}")
+        assert {d for d in together if together[d]} == {d for t in (one, two) for d, b in covered(t).items() if b}
+
+
+def test_other_dimensions_are_data() -> None:
+    rules = rules_from(
+        {"dimensions": {"colour": {"noun": "colou?r", "says": ["red|green"]}}, "ignore": ["no (?:<noun>)"]}
+    )
+    assert covered("a red mark", rules) == {"colour": True}
+    assert covered("a mark of no colour", rules) == {"colour": False}
