@@ -1,0 +1,281 @@
+"""Mesh files as shapes: read, repaired where that is safe, refused with one sentence where it is not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import BadInput
+from tasks.refine import Faces, Points, edges_of
+
+MAX_FACES = 2_000_000
+MIN_FACES = 4
+WELD_DIGITS = 6
+"""Vertices that agree to so many decimals, at a longest side of 1, are one vertex."""
+SPECK = 0.001
+"""A body with less than this share of the area is dust from the modelling or scanning program."""
+HOLE_EDGES = 16
+"""A hole with at most so many edges, and a girth below `HOLE_GIRTH`, is closed; a larger one is meant."""
+HOLE_GIRTH = 0.15
+FLAT = 1e-4
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A triangle surface: longest bounding-box side 1, centred in x and y, resting on z = 0, z up."""
+
+    vertices: Points
+    """float64 (V, 3)"""
+    faces: Faces
+    """int32 (F, 3), counter-clockwise seen from outside"""
+
+
+def placed(vertices: Points, faces: Faces) -> Shape:
+    """The shape scaled to a longest side of 1, centred in x and y, resting on the floor."""
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    foot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    return Shape((vertices - foot) / (high - low).max(), faces.astype(np.int32))
+
+
+def load(path: Path, bodies: Literal["one", "largest", "all"]) -> tuple[Shape, list[str]]:
+    """The shape in an OBJ, STL, PLY (z up) or GLB (y up) file, and notes of what was repaired.
+
+    Raises BadInput, in one sentence, for a file that is missing, empty, not a mesh, too small or too
+    large, flat, non-manifold, a soup of loose triangles, or (`one`) of several bodies.
+    """
+    name, notes = path.name, list[str]()
+    vertices, faces = _read(path)
+    if len(faces) < MIN_FACES:
+        raise BadInput(f"{name}: {len(faces)} faces are no object; give a surface of at least {MIN_FACES} triangles")
+    if len(faces) > MAX_FACES:
+        raise BadInput(f"{name}: {len(faces):,} faces are more than {MAX_FACES:,}; decimate the mesh first")
+    if not np.isfinite(vertices).all():
+        raise BadInput(f"{name}: coordinates that are not numbers (NaN or infinite); export the mesh again")
+    if (faces < 0).any() or (faces >= len(vertices)).any():
+        raise BadInput(f"{name}: faces name vertices that are not there; export the mesh again")
+    _refuse_flat(name, vertices[np.unique(faces)])
+
+    mesh = _welded(vertices, faces, notes)
+    if len(mesh.faces) < MIN_FACES:
+        raise BadInput(f"{name}: only {len(mesh.faces)} faces are left without degenerate ones; export the mesh again")
+    mesh = _bodies(name, mesh, bodies, notes)
+    mesh = _without_fins(mesh, notes)
+    crowded = int((_sharing(mesh.faces) > 2).sum())
+    if crowded:
+        raise BadInput(
+            f"{name}: not a manifold surface, {crowded} edges are shared by more than two faces; "
+            "make it manifold in a modelling program (in Blender: 3D-Print Toolbox, Make Manifold)"
+        )
+    mesh = _oriented(mesh, notes)
+    mesh = _filled(mesh, notes)
+    _refuse_flat(name, mesh.vertices)
+    if rim := int((_sharing(mesh.faces) == 1).sum()):
+        notes.append(f"open surface, {rim} boundary edges")
+    return placed(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces)), notes
+
+
+def _read(path: Path) -> tuple[Points, Faces]:
+    import trimesh
+
+    name, suffix = path.name, path.suffix.lower()
+    if suffix not in (".obj", ".stl", ".ply", ".glb"):
+        raise BadInput(f"{name}: {suffix or 'no suffix'} is not a mesh format read here; give OBJ, STL, PLY or GLB")
+    if not path.is_file():
+        raise BadInput(f"{name}: no such file; check `mesh` in the recipe")
+    if path.stat().st_size == 0:
+        raise BadInput(f"{name}: the file is empty (0 bytes); copy or export it again")
+    try:
+        with path.open("rb") as stream:
+            # A resolver of None keeps textures and material files, which a stranger may point anywhere, unread.
+            scene = trimesh.load_scene(stream, file_type=suffix[1:], process=False, resolver=None, skip_materials=True)
+        parts = [g for g in scene.dump() if isinstance(g, trimesh.Trimesh) and len(g.faces)]
+    except Exception as e:  # noqa: BLE001  the parsers raise whatever their byte fiddling stumbles over
+        reason = " ".join(str(e).split())[:80] or type(e).__name__
+        raise BadInput(f"{name}: cannot be read as {suffix[1:].upper()} ({reason}); export the mesh again") from None
+    if not parts:
+        raise BadInput(f"{name}: holds no faces; export a triangle surface, not points or curves")
+    offsets = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])])
+    vertices = np.concatenate([np.asarray(p.vertices, dtype=np.float64) for p in parts])
+    faces = np.concatenate([np.asarray(p.faces) + o for p, o in zip(parts, offsets, strict=True)])
+    if suffix == ".glb":
+        vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
+    return vertices, faces
+
+
+def _refuse_flat(name: str, vertices: Points) -> None:
+    sides = np.ptp(vertices, axis=0)
+    if not sides.max() > 0:
+        raise BadInput(f"{name}: all its vertices are one point; export the mesh again")
+    spread = np.linalg.svd((vertices - vertices.mean(axis=0)) / sides.max(), compute_uv=False) / len(vertices) ** 0.5
+    if spread[-1] < FLAT:
+        raise BadInput(f"{name}: the mesh is flat, without thickness; give a solid or a curved surface")
+
+
+def _sharing(faces: Any) -> NDArray[np.int64]:
+    """How many faces share each unique edge (E,)."""
+    return np.bincount(edges_of(np.asarray(faces))[1].ravel())
+
+
+def _welded(vertices: Points, faces: Faces, notes: list[str]) -> Any:
+    """One vertex per place; no face with a repeated corner and none there twice."""
+    import trimesh
+
+    size = np.ptp(vertices, axis=0).max()
+    mesh = trimesh.Trimesh((vertices - vertices.min(axis=0)) / size, faces, process=False)
+    mesh.merge_vertices(merge_tex=True, merge_norm=True, digits_vertex=WELD_DIGITS)
+    a, b, c = mesh.faces.T
+    whole = (a != b) & (b != c) & (c != a)
+    if not whole.all():
+        notes.append(f"{(~whole).sum()} degenerate faces dropped")
+        mesh.update_faces(whole)
+    once = mesh.unique_faces()
+    if not once.all():
+        notes.append(f"{(~once).sum()} duplicate faces dropped")
+        mesh.update_faces(once)
+    mesh.remove_unreferenced_vertices()
+    return mesh
+
+
+def _components(mesh: Any) -> list[NDArray[np.int64]]:
+    """Faces that hang together over edges, however many share one; the largest area first."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    _, of_face = edges_of(np.asarray(mesh.faces))
+    rows = np.repeat(np.arange(len(of_face)), 3)
+    touch = coo_array((np.ones(of_face.size), (rows, of_face.ravel()))).tocsr()
+    count, label = connected_components(touch @ touch.T, directed=False)
+    area = np.bincount(label, mesh.area_faces, minlength=count)
+    by_label = np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label))[:-1])
+    return [by_label[k] for k in np.argsort(-area, kind="stable")]
+
+
+def _bodies(name: str, mesh: Any, want: str, notes: list[str]) -> Any:
+    groups = _components(mesh)
+    if int((_sharing(mesh.faces) == 1).sum()) > len(mesh.faces):
+        raise BadInput(
+            f"{name}: a soup of {len(mesh.faces)} triangles that hardly share an edge; join it to a surface first"
+        )
+    area = mesh.area_faces
+    large = [g for g in groups if area[g].sum() >= SPECK * area.sum()]
+    if len(large) < len(groups):
+        notes.append(f"{len(groups) - len(large)} specks of less than {SPECK:.1%} of the area dropped")
+    solids = _with_cavities(mesh, large)
+    if len(solids) > 1 and want == "one":
+        raise BadInput(
+            f"{name}: {len(solids)} separate bodies; "
+            "set `bodies: largest` to keep the largest or `bodies: all` to keep all of them"
+        )
+    if len(solids) > 1 and want == "largest":
+        kept = float(area[solids[0]].sum() / sum(area[s].sum() for s in solids))
+        notes.append(f"largest of {len(solids)} bodies kept, {kept:.0%} of the area")
+        solids = solids[:1]
+    keep = np.sort(np.concatenate(solids))
+    return mesh if len(keep) == len(mesh.faces) else mesh.submesh([keep], append=True, repair=False)
+
+
+def _with_cavities(mesh: Any, groups: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """A closed shell inside another one is a cavity of that body, not a body of its own."""
+    outer: list[list[NDArray[np.int64]]] = []
+    for group in groups:
+        home = next((o for o in outer if _inside(mesh, group, o[0])), None)
+        if home is None:
+            outer.append([group])
+        else:
+            home.append(group)
+    return [np.concatenate(o) for o in outer]
+
+
+def _inside(mesh: Any, inner: NDArray[np.int64], outer: NDArray[np.int64]) -> bool:
+    small, big = mesh.triangles[inner].reshape(-1, 3), mesh.triangles[outer].reshape(-1, 3)
+    if (small.min(axis=0) <= big.min(axis=0)).any() or (small.max(axis=0) >= big.max(axis=0)).any():
+        return False
+    shells = [mesh.submesh([g], append=True, repair=False) for g in (inner, outer)]
+    return all(s.is_watertight for s in shells) and bool(shells[1].contains(shells[0].vertices[:8]).all())
+
+
+def _without_fins(mesh: Any, notes: list[str]) -> Any:
+    """Drop faces that stick out of a crowded edge into nothing, layer by layer."""
+    dropped = 0
+    while True:
+        _, of_face = edges_of(np.asarray(mesh.faces))
+        sharing = np.bincount(of_face.ravel())[of_face]
+        fins = (sharing > 2).any(axis=1) & (sharing == 1).any(axis=1)
+        if not fins.any():
+            break
+        dropped += int(fins.sum())
+        mesh.update_faces(~fins)
+    if dropped:
+        notes.append(f"{dropped} faces that stuck out of the surface dropped")
+        mesh.remove_unreferenced_vertices()
+    return mesh
+
+
+def _oriented(mesh: Any, notes: list[str]) -> Any:
+    """Every shell wound one way, outward; the shells of cavities inward."""
+    import trimesh
+
+    before = mesh.faces.copy()
+    trimesh.repair.fix_winding(mesh)
+    faces, groups = mesh.faces.copy(), _components(mesh)
+    for k, group in enumerate(groups):
+        shell = mesh.submesh([group], append=True, repair=False)
+        shell.apply_translation(-shell.centroid)
+        cavity = sum(_inside(mesh, group, g) for g in groups[:k]) % 2 == 1
+        if (shell.volume < 0) != cavity:
+            faces[group] = faces[group][:, ::-1]
+    mesh = trimesh.Trimesh(mesh.vertices, faces, process=False)
+    turned = int((_winding(before) != _winding(faces)).sum())
+    if turned:
+        notes.append(f"{turned} faces turned to look outward")
+    return mesh
+
+
+def _winding(faces: Any) -> NDArray[np.bool_]:
+    """Whether the corners of each face (F,) run upward from the lowest index to the next one."""
+    corners = np.asarray(faces)
+    first = np.argmin(corners, axis=1)
+    rows = np.arange(len(corners))
+    return np.asarray(corners[rows, (first + 1) % 3] < corners[rows, (first + 2) % 3])
+
+
+def _filled(mesh: Any, notes: list[str]) -> Any:
+    """Small holes closed by a fan around their centre."""
+    import trimesh
+
+    vertices, faces = [np.asarray(mesh.vertices)], [np.asarray(mesh.faces)]
+    count = len(mesh.vertices)
+    for loop in _loops(faces[0]):
+        ring = mesh.vertices[loop]
+        if len(loop) > HOLE_EDGES or np.linalg.norm(np.roll(ring, -1, axis=0) - ring, axis=1).sum() > HOLE_GIRTH:
+            continue
+        following = np.roll(loop, -1)
+        if len(loop) == 3:
+            faces.append(loop[None, ::-1])
+            continue
+        faces.append(np.stack([following, loop, np.full(len(loop), count)], axis=1))
+        vertices.append(ring.mean(axis=0, keepdims=True))
+        count += 1
+    if len(faces) > 1:
+        notes.append(f"{len(faces) - 1} small holes closed")
+    return trimesh.Trimesh(np.concatenate(vertices), np.concatenate(faces), process=False)
+
+
+def _loops(faces: Any) -> Iterator[NDArray[np.int64]]:
+    """Boundary loops as vertex cycles in the direction of their faces; loops that touch are left out."""
+    pairs = np.stack([faces, np.roll(faces, -1, axis=1)], axis=2).reshape(-1, 2)
+    _, of_face = edges_of(faces)
+    rim = pairs[(np.bincount(of_face.ravel())[of_face] == 1).ravel()]
+    starts, times = np.unique(rim[:, 0], return_counts=True)
+    after = dict(zip(rim[:, 0].tolist(), rim[:, 1].tolist(), strict=True))
+    touching = set(starts[times > 1].tolist())
+    while after:
+        start, nxt = next(iter(after.items()))
+        cycle = [start]
+        while (nxt := after.pop(cycle[-1], -1)) not in (-1, start):
+            cycle.append(nxt)
+        if nxt == start and not touching.intersection(cycle):
+            yield np.array(cycle)
