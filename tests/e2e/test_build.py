@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,54 +10,14 @@ import pytest
 
 from schemas.rows import Annotation, Reject, Sample, Split
 from tasks.workspace import Workspace
+from tests.e2e.command import defectory, project, start, wait_for
 
 pytestmark = pytest.mark.services
-
-RECIPE = """
-dataset: tiny
-seed: 5
-objects:
-  - {builtin: bowl, normal: 1, defects: [bulge]}
-  - {builtin: eraser, normal: 0, defects: [hole]}
-  - {mesh: broken.stl, category: part}
-render: {width: 128, height: 96, fps: 3, samples: 1, environments: [studio]}
-visibility: {min_pixels: 4, min_frames: 1}
-"""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("build")
-    (folder / "recipe.yaml").write_text(RECIPE)
-    (folder / "broken.stl").write_bytes(b"solid nothing\nendsolid nothing\n")
-    return folder
-
-
-def environment(home: Path, **extra: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "LABEL_STUDIO_", "DEFECTORY_"))}
-    return {**kept, "PREFECT_HOME": str(home / "prefect"), "DEFECTORY_HOME": str(home / "services"), **extra}
-
-
-def defectory(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "defectory"), *arguments],
-        cwd=home, env=environment(home, **extra), capture_output=True, text=True, timeout=400, check=False,
-    )  # fmt: skip
-
-
-def start(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [str(Path(sys.executable).parent / "defectory"), *arguments],
-        cwd=home, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-
-
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the build ended before the moment to kill it came"
-        assert time.monotonic() < end, "the moment to kill the build never came"
-        time.sleep(0.02)
+    return project(tmp_path_factory.mktemp("build"))
 
 
 def checksums(workspace: Path) -> str:
