@@ -1,0 +1,96 @@
+"""The seeded choice of a scene and the orbit around its object (MMVIAD, section 3.1, video generation)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.recipe import Render
+
+SENSOR_MM = 36.0
+"""Width of the camera's sensor, which the focal lengths below refer to."""
+FOCAL_MM = (40.0, 65.0)
+ROOM = (1.04, 1.22)
+"""The camera stands this much farther away than the object just filling the frame needs."""
+MARGIN = 0.05
+"""Share of the frame's half width and half height that the object never enters."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything random about one instance's pictures, camera path included; angles in degrees."""
+
+    environment: str
+    environment_turn: float
+    strength: float
+    """Brightness relative to an environment that exposes a grey card right."""
+    floor: str
+    floor_seed: int
+    material: str
+    material_seed: int
+    yaw: float
+    """Turn of the object about the vertical."""
+    elevation: float
+    start: float
+    """Azimuth of the first frame."""
+    focal_mm: float
+    room: float
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """Camera positions (frames, 3) on a circle around `look_at` (3,), in lengths of the object's longest side."""
+
+    cameras: np.ndarray
+    look_at: np.ndarray
+
+
+def choose(rng: np.random.Generator, want: Render) -> Scene:
+    """One scene within a recipe's ranges; equal generator states give equal scenes."""
+
+    def pick(names: tuple[str, ...]) -> str:
+        return names[int(rng.integers(len(names)))]
+
+    return Scene(
+        environment=pick(want.environments),
+        environment_turn=rng.uniform(0, 360),
+        strength=rng.uniform(0.85, 1.2),
+        floor=pick(want.floors),
+        floor_seed=int(rng.integers(2**31)),
+        material=pick(want.materials),
+        material_seed=int(rng.integers(2**31)),
+        yaw=rng.uniform(0, 360),
+        elevation=rng.uniform(*want.elevation_deg),
+        start=rng.uniform(0, 360),
+        focal_mm=rng.uniform(*FOCAL_MM),
+        room=rng.uniform(*ROOM),
+    )
+
+
+def orbit(scene: Scene, vertices: np.ndarray, want: Render) -> Orbit:
+    """The full circle, `want.orbit_frames` positions, with all of `vertices` (V, 3) in every picture."""
+    look_at = np.array([0.0, 0.0, (vertices[:, 2].min() + vertices[:, 2].max()) / 2])
+    half_width = SENSOR_MM / 2 / scene.focal_mm
+    half_height = half_width * want.height / want.width
+    rise = np.radians(scene.elevation)
+    distance = scene.room * clear_distance(vertices - look_at, rise, half_width, half_height)
+    turn = np.radians(scene.start + 360.0 * np.arange(want.orbit_frames) / want.orbit_frames)
+    level = distance * np.cos(rise)
+    height = np.full_like(turn, distance * np.sin(rise))
+    return Orbit(np.stack([level * np.cos(turn), level * np.sin(turn), height], axis=1) + look_at, look_at)
+
+
+def clear_distance(points: np.ndarray, rise: float, half_width: float, half_height: float) -> float:
+    """Least distance from which a camera at elevation `rise` (radians), looking at the origin, sees all of
+    `points` (V, 3) from every azimuth, `MARGIN` kept free. Half sizes are tangents of the half angles.
+
+    A point at radius r and height z, seen from the azimuth that differs by a, has depth
+    `distance - (r cos a cos rise + z sin rise)`, lies `r sin a` to the side and
+    `z cos rise - r cos a sin rise` up. The worst azimuth of each of the three bounds has a closed form.
+    """
+    r, z = np.hypot(points[:, 0], points[:, 1]), points[:, 2]
+    c, s = np.cos(rise), np.sin(rise)
+    x, y = half_width * (1 - MARGIN), half_height * (1 - MARGIN)
+    sideways = r * np.hypot(c, 1 / x) + z * s
+    above = r * abs(c - s / y) + z * (s + c / y)
+    below = r * abs(c + s / y) + z * (s - c / y)
+    return float(np.max([sideways.max(), above.max(), below.max()]))
