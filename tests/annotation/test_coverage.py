@@ -1,4 +1,4 @@
-"""Coverage: each text beside the dimensions that it speaks about, written as initials (Shape, siZe, Depth, Location, Contrast)."""
+"""Coverage: each text beside the sides that it speaks about (Shape, siZe, Depth, Location, Contrast)."""
 
 import pytest
 from hypothesis import given
@@ -58,6 +58,8 @@ CASES = [
     ("Its depth is unclear.", ""),
     ("It is hard to tell how deep it is.", ""),
     ("Without any discernible depth.", ""),
+    ("It gives no sign of how deep it is.", ""),
+    ("The picture leaves open how deep it goes, but it is wide.", "Z"),
     ("A surface-level mark.", "D"),
     ("It appears flat.", "D"),
     ("It does not look deep; it is not deep.", "D"),

@@ -1,0 +1,128 @@
+"""Asking: ledger first, then the provider, with bounded retries; every try is accounted for.
+
+`Asker` is shared by all questions of a run. Ledger operations that are waiting at the same time go into
+one transaction (group commit), so that a free provider is not slowed by a disk flush per answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from annotation.ledger import Busy, Known, Ledger, Operation, Outcome, OverCap, Release, Reserve, Settle
+from annotation.prices import USD, Price
+from annotation.providers import Answer, Provider, Request, Transient
+from schemas.errors import DefectoryError
+
+TRIES = 5
+BACKOFF_S = 1.0
+LONGEST_WAIT_S = 120.0
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Paid:
+    """An answer and what it cost, now or when it was first bought, in nano-dollars."""
+
+    answer: Answer
+    cost: int
+
+
+class OverBudget(DefectoryError):
+    """The hard stop: nothing more is sent; what was answered stays in the ledger."""
+
+
+@dataclass
+class Asker:
+    provider: Provider
+    ledger: Ledger
+    price: Price
+    cap: int
+    """Nano-dollars."""
+    tries: int = TRIES
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    answered: int = 0
+    """Answers that were got from the provider, not from the ledger."""
+    _pending: list[tuple[Operation, asyncio.Future[Outcome]]] = field(default_factory=list)
+    _writer: asyncio.Task[None] | None = None
+
+    async def ask(self, request: Request, rng: np.random.Generator) -> Paid:
+        """The answer, from the ledger or the provider; `rng` only spreads the waits between tries.
+
+        Raises OverBudget at the cap, Transient when all tries failed, BadInput when this request cannot
+        be answered, DefectoryError when none can.
+        """
+        key = request.key(self.provider.name)
+        for attempt in range(1, self.tries + 1):
+            known = await self._reserved(key, request)
+            if known is not None:
+                return Paid(known.answer, known.cost)
+            try:
+                answer = await self.provider.answer(request)
+            except Transient as e:
+                await self._write(Release(key, e.billed, str(e)))
+                if attempt == self.tries:
+                    raise Transient(f"{e}; given up after {attempt} tries", billed=e.billed) from None
+                await self.sleep(self._wait(attempt, e.retry_after, rng))
+            except BaseException as e:
+                lost = not isinstance(e, DefectoryError)  # cancelled or broken on the way: it may have been billed
+                await asyncio.shield(self._write(Release(key, lost, type(e).__name__)))
+                raise
+            else:
+                self.answered += 1
+                cost = self.price.paid(request, answer)
+                await asyncio.shield(self._write(Settle(key, answer, cost)))
+                return Paid(answer, cost)
+        raise AssertionError("the last try returns or raises")
+
+    async def _reserved(self, key: str, request: Request) -> Known | None:
+        """The known answer, or None when this call has reserved the request and must send it."""
+        most = self.price.at_most(request)
+        while True:
+            outcome = await self._write(
+                Reserve(key, self.provider.name, request.model, request.candidate, most, self.cap)
+            )
+            if isinstance(outcome, Busy):
+                await self.sleep(POLL_S)
+            elif isinstance(outcome, OverCap):
+                raise OverBudget(
+                    f"caption.budget_usd: {self.cap / USD:.2f} USD is used up ({outcome.committed / USD:.4f} spent or "
+                    f"reserved, the next request may cost {most / USD:.4f}); raise it, for instance "
+                    f"`--set caption.budget_usd={self.cap / USD * 2 or 5:g}`, and run the same command again: "
+                    "answers that are there are not paid twice"
+                )
+            else:
+                return outcome if isinstance(outcome, Known) else None
+
+    @staticmethod
+    def _wait(attempt: int, retry_after: float | None, rng: np.random.Generator) -> float:
+        """Seconds: as asked, or exponential with full jitter; never less than asked, never more than a bound."""
+        backoff = BACKOFF_S * 2 ** (attempt - 1) * float(rng.uniform(0.5, 1.5))
+        asked = (retry_after or 0.0) * float(rng.uniform(1.0, 1.1))
+        wait = max(backoff, asked)
+        return wait if wait < LONGEST_WAIT_S else LONGEST_WAIT_S
+
+    async def _write(self, operation: Operation) -> Outcome:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._pending.append((operation, future))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._flush())
+        return await future
+
+    async def _flush(self) -> None:
+        while self._pending:
+            await asyncio.sleep(0)  # whoever is ready to write in this round of the loop joins in
+            batch, self._pending = self._pending, []
+            try:
+                outcomes = await asyncio.to_thread(self.ledger.apply, [o for o, _ in batch])
+                for (_, future), outcome in zip(batch, outcomes, strict=True):
+                    if not future.done():
+                        future.set_result(outcome)
+            except DefectoryError as e:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(e)
+            finally:
+                for _, future in batch:
+                    future.cancel()  # nobody waits for ever if the writer itself broke

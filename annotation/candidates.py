@@ -1,0 +1,188 @@
+"""From one sample to its scored candidate descriptions (SteelDefectX, sample-level annotation, steps 1 to 3).
+
+1. An open prompt, asked several times at a high temperature.
+2. Greedy diversity filter, five coverage bits, composite score; unfinished sentences last.
+3. If no candidate covers enough dimensions of a visible defect, one question per uncovered dimension,
+   the answers merged with the best candidate into a supplement candidate.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+
+import numpy as np
+
+from annotation.ask import Asker, Paid
+from annotation.coverage import DIMENSIONS, covered
+from annotation.diversity import Encode, diversity, score, select, similarities
+from annotation.prices import USD
+from annotation.providers import Evidence, Request
+from schemas.errors import BadInput
+from schemas.recipe import Caption
+from schemas.rows import digest
+
+PROMPTS = ("system", "open", "clean", *DIMENSIONS)
+
+
+@cache
+def prompt(name: str) -> str:
+    """A prompt by name, with `{object}` and `{defect}` to be filled in."""
+    return resources.files("annotation").joinpath("prompts", f"{name}.txt").read_text(encoding="utf-8").strip()
+
+
+def prompts_digest() -> str:
+    """Changes when any prompt does."""
+    return digest([prompt(name) for name in PROMPTS])
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is to be described."""
+
+    object: str
+    defect: str
+    """The defect type, as the paper gives it to the model; empty when no defect is visible."""
+    image: bytes | None
+    """JPEG or PNG for models that look at pictures."""
+    evidence: Evidence | None
+    """For the provider that measures."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    index: int
+    """Supplements come after the candidates of the open prompt."""
+    text: str
+    finished: bool
+    bits: dict[str, bool]
+    diversity: float
+    score: float
+    kept: bool
+    chosen: bool
+    version: str
+    cost_usd: float
+
+
+@dataclass(frozen=True)
+class _Draft:
+    index: int
+    text: str
+    finished: bool
+    version: str
+    cost: int
+
+
+async def describe(
+    subject: Subject, want: Caption, model: str, asker: Asker, encode: Encode, rng: np.random.Generator
+) -> list[Candidate]:
+    """The candidates of one sample, in the order of their index; exactly one is `chosen`.
+
+    Refused and empty answers are no candidates. Raises BadInput when none is left, and what `Asker.ask` raises.
+    """
+
+    def request(name: str, candidate: int) -> Request:
+        return Request(
+            model=model,
+            system=prompt("system"),
+            prompt=prompt(name).format(object=spoken(subject.object), defect=spoken(subject.defect)),
+            asks=name if name in DIMENSIONS else "open",
+            candidate=candidate,
+            temperature=want.temperature,
+            max_tokens=want.max_tokens,
+            image=subject.image if asker.provider.wants == "image" else None,
+            evidence=subject.evidence if asker.provider.wants == "evidence" else None,
+        )
+
+    async def answers(requests: Sequence[Request]) -> list[Paid]:
+        """All at once; when one fails, the others are still waited for, so that what is paid for is kept."""
+        streams = [np.random.default_rng(s) for s in rng.integers(2**63, size=len(requests))]
+        results = await asyncio.gather(
+            *(asker.ask(r, s) for r, s in zip(requests, streams, strict=True)), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [r for r in results if isinstance(r, Paid)]
+
+    opening = "open" if subject.defect else "clean"
+    paid = await answers([request(opening, n) for n in range(want.candidates)])
+    drafts = [
+        _Draft(n, p.answer.text, finished(p), p.answer.version, p.cost)
+        for n, p in enumerate(paid)
+        if p.answer.text and not p.answer.refused
+    ]
+    if not drafts:
+        said = "; ".join(sorted({p.answer.text[:80] if p.answer.refused else "empty" for p in paid}))
+        raise BadInput(f"the model refused or answered nothing, {want.candidates} times ({said}); try another model")
+    # What answers cost that became no candidate is carried by the first one.
+    drafts[0] = _dearer(drafts[0], sum(p.cost for p in paid) - sum(d.cost for d in drafts))
+    scored = _scored(drafts, want, encode)
+    best = max(sum(c.bits.values()) for c in scored)
+    if subject.defect and best < want.min_dimensions:
+        chosen = next(c for c in scored if c.chosen)
+        gaps = [d for d in DIMENSIONS if not chosen.bits[d]]
+        told = await answers([request(d, 0) for d in gaps])
+        new = [
+            p.answer.text
+            for d, p in zip(gaps, told, strict=True)
+            if not p.answer.refused and finished(p) and covered(p.answer.text)[d]
+        ]
+        cost = sum(p.cost for p in told)
+        if new:
+            text = " ".join([_closed(chosen.text), *new])
+            drafts.append(_Draft(want.candidates, text, True, chosen.version, cost))
+        else:
+            drafts[0] = _dearer(drafts[0], cost)
+        scored = _scored(drafts, want, encode)
+    return scored
+
+
+def _dearer(draft: _Draft, nanos: int) -> _Draft:
+    return replace(draft, cost=draft.cost + nanos)
+
+
+def _scored(drafts: Sequence[_Draft], want: Caption, encode: Encode) -> list[Candidate]:
+    """Filter, score and choose. Equal scores go to the earlier candidate."""
+    texts = [d.text for d in drafts]
+    cosines = similarities(texts, encode)
+    # A supplement leads, so that the filter cannot lose it for resembling the candidate it completes.
+    order = sorted(range(len(drafts)), key=lambda i: (not drafts[i].finished, drafts[i].index < want.candidates, i))
+    kept = select(cosines, order, want.keep, want.max_similarity)
+    bits = [covered(t) for t in texts]
+    diverse = [diversity(cosines, i, kept) for i in range(len(drafts))]
+    scores = [round(score(b, d, want.coverage_weight), 6) for b, d in zip(bits, diverse, strict=True)]
+    chosen = max(kept, key=lambda i: (drafts[i].finished, scores[i], -i))
+    return [
+        Candidate(
+            index=d.index,
+            text=d.text,
+            finished=d.finished,
+            bits=bits[i],
+            diversity=round(diverse[i], 6),
+            score=scores[i],
+            kept=i in kept,
+            chosen=i == chosen,
+            version=d.version,
+            cost_usd=d.cost / USD,
+        )
+        for i, d in enumerate(drafts)
+    ]
+
+
+def finished(paid: Paid) -> bool:
+    """Whether an answer came to its end: the model was not cut off, and the last sentence is closed."""
+    return paid.answer.finish == "stop" and re.search(r"[.!?][\"')\]]*$", paid.answer.text) is not None
+
+
+def _closed(text: str) -> str:
+    """Without a last sentence that breaks off, if there is a whole one before it."""
+    whole = re.match(r"(?s)(.*[.!?][\"')\]]*)", text)
+    return whole[1] if whole else f"{text}."
+
+
+def spoken(name: str) -> str:
+    """A category as words: `surface_scratch` as "surface scratch"."""
+    return " ".join(re.sub(r"[_-]+", " ", name).split())

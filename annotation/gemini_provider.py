@@ -1,0 +1,114 @@
+"""Google's Gemini over google-genai."""
+
+from typing import Any
+
+from annotation.providers import Answer, Request, Transient, cleaned, seconds, words
+from schemas.errors import BadInput, DefectoryError
+
+BASE_URL = "https://generativelanguage.googleapis.com"
+FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
+REFUSALS = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE"}
+UNTHINKING = ("gemini-2.5-flash",)
+"""Models that can be told not to think; thoughts would be billed and use up `max_tokens` unseen."""
+
+
+class Gemini:
+    name = "gemini"
+    free = False
+    wants = "image"
+
+    def __init__(self, api_key: str, base_url: str, timeout_s: float):
+        import httpx
+        from google import genai
+        from google.genai import types
+
+        self._key, self._where = api_key, base_url or BASE_URL
+        # A client of our own: the transport then does not depend on what else is installed.
+        self._http = httpx.AsyncClient(timeout=timeout_s)
+        options = types.HttpOptions(
+            base_url=self._where, timeout=round(timeout_s * 1000), httpx_async_client=self._http,
+            retry_options=types.HttpRetryOptions(attempts=1),
+        )  # fmt: skip
+        self._client = genai.Client(api_key=api_key, vertexai=False, http_options=options)
+
+    async def answer(self, request: Request) -> Answer:
+        import httpx
+        from google.genai import errors, types
+
+        parts: list[Any] = [types.Part.from_text(text=request.prompt)]
+        if request.image is not None:
+            kind = "image/png" if request.image.startswith(b"\x89PNG") else "image/jpeg"
+            parts.append(types.Part.from_bytes(data=request.image, mime_type=kind))
+        config = types.GenerateContentConfig(
+            system_instruction=request.system,
+            temperature=request.temperature,
+            max_output_tokens=request.max_tokens,
+            thinking_config=types.ThinkingConfig(thinking_budget=0) if request.model.startswith(UNTHINKING) else None,
+        )
+        try:
+            reply = await self._client.aio.models.generate_content(model=request.model, contents=parts, config=config)
+        except errors.APIError as e:
+            raise self._explained(e, request.model) from None
+        except httpx.TimeoutException:
+            raise Transient(f"{self._where}: no answer in time", billed=True) from None
+        except httpx.HTTPError as e:
+            sent = not isinstance(e, httpx.ConnectError)
+            raise Transient(f"{self._where}: the connection failed ({words(e, self._key)})", billed=sent) from None
+        except ValueError as e:  # a body that is no JSON, or no answer
+            raise Transient(f"{self._where}: unreadable answer ({words(e, self._key)})", billed=True) from None
+        return self._read(reply)
+
+    def _read(self, reply: Any) -> Answer:
+        usage = reply.usage_metadata
+        version = reply.model_version or ""
+        tokens_in = usage.prompt_token_count if usage else None
+        spoken = [usage.candidates_token_count, usage.thoughts_token_count] if usage else []
+        tokens_out = sum(t or 0 for t in spoken) if usage else None
+        if reply.prompt_feedback and reply.prompt_feedback.block_reason:
+            return Answer(
+                words(reply.prompt_feedback.block_reason.name, self._key), "refused", version, tokens_in, tokens_out
+            )
+        if not reply.candidates:
+            raise Transient(f"{self._where}: an answer without a candidate", billed=True)
+        first = reply.candidates[0]
+        reason = first.finish_reason.name if first.finish_reason else "STOP"
+        parts = (first.content.parts if first.content else None) or []
+        text = "".join(p.text for p in parts if p.text and not p.thought)
+        text, finish = cleaned(text, "refused" if reason in REFUSALS else FINISH.get(reason, "stop"))
+        return Answer(text, finish, version, tokens_in, tokens_out)
+
+    def _explained(self, e: Any, model: str) -> Exception:
+        """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
+        said = words(e.message or e.status or "", self._key)
+        headers = getattr(e.response, "headers", {}) or {}
+        wait = seconds(headers.get("retry-after")) or _retry_delay(e.details)
+        match e.code:
+            case 401 | 403:
+                return DefectoryError(
+                    f"{self._where}: the key in GEMINI_API_KEY was refused ({e.code}); set a valid one"
+                )
+            case 400 if "api key" in said.lower():
+                return DefectoryError(f"{self._where}: the key in GEMINI_API_KEY was refused (400); set a valid one")
+            case 404:
+                return DefectoryError(
+                    f"caption.model {model}: {self._where} does not know it (404); choose another model"
+                )
+            case 408 | 429:
+                return Transient(f"{self._where}: {e.code} {said}", billed=False, retry_after=wait)
+            case code if code >= 500:
+                return Transient(f"{self._where}: {code} {said}", billed=False, retry_after=wait)
+            case code:
+                return BadInput(f"{self._where}: refused this request ({code} {said})")
+
+    async def close(self) -> None:
+        await self._client.aio.aclose()
+        await self._http.aclose()
+
+
+def _retry_delay(details: Any) -> float | None:
+    """Google's own form of Retry-After: `RetryInfo` among the error's details."""
+    error = details.get("error", {}) if isinstance(details, dict) else {}
+    for detail in (error.get("details") if isinstance(error, dict) else None) or []:
+        if isinstance(detail, dict) and "retryDelay" in detail:
+            return seconds(str(detail["retryDelay"]))
+    return None

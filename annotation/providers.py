@@ -1,0 +1,170 @@
+"""The boundary to language models: what is asked, what is answered, what can go wrong, and who answers.
+
+A provider sends one request once. Retries, the ledger and the budget are above it (`annotation.ask`).
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from schemas.errors import DefectoryError, WorkerError
+from schemas.rows import DefectFacts, digest
+
+TIMEOUT_S = 90.0
+MAX_ANSWER = 4000
+"""Characters; a longer answer is cut and counts as unfinished."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of the sample beyond the text of a question; only the `measured` provider looks at it."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    mask: np.ndarray | None
+    """(H, W) bool where the defect is seen; None where none is."""
+    object: str
+    defect: str
+    facts: DefectFacts | None
+    seed: int
+    """Varies the wording between samples."""
+
+    @cached_property
+    def digest(self) -> str:
+        pixels = hashlib.sha256(np.ascontiguousarray(self.picture).tobytes())
+        pixels.update(b"" if self.mask is None else np.packbits(self.mask).tobytes())
+        return digest(pixels.hexdigest(), self.picture.shape, self.object, self.defect, self.facts, self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One question. Everything in it decides the answer, so everything is in its key."""
+
+    model: str
+    system: str
+    prompt: str
+    asks: str
+    """`open`, or the dimension that a supplement question is about."""
+    candidate: int
+    """Repeats of one question differ in this."""
+    temperature: float
+    max_tokens: int
+    image: bytes | None = None
+    """JPEG or PNG."""
+    evidence: Evidence | None = None
+
+    def key(self, provider: str) -> str:
+        """SHA-256 by which the ledger knows this request."""
+        image = hashlib.sha256(self.image).hexdigest() if self.image is not None else None
+        return digest(
+            provider, self.model, self.system, self.prompt, self.asks, self.candidate, self.temperature,
+            self.max_tokens, image, self.evidence.digest if self.evidence else None, length=64,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`finish` is stop, length or refused; tokens are those that the provider bills, None if it did not say."""
+
+    text: str
+    finish: str
+    version: str = ""
+    """The model's own name for what answered."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        return self.finish == "refused"
+
+
+class Provider(Protocol):
+    name: str
+    free: bool
+    """No money can be spent on it, whatever the model."""
+    wants: str
+    """`image` or `evidence`: which of the two a request to it carries."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Send once. Raises Transient when another try may help, BadInput when this request can never
+        be answered, DefectoryError when no request can (key, model, account)."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Transient(WorkerError):
+    """This try failed, another may not. `billed`: the provider may have charged for it all the same."""
+
+    def __init__(self, message: str, *, billed: bool, retry_after: float | None = None):
+        super().__init__(message)
+        self.billed, self.retry_after = billed, retry_after
+
+
+DEFAULT_MODELS = {"measured": "geometry-1", "openai": "gpt-4o", "gemini": "gemini-2.5-flash"}
+
+
+@asynccontextmanager
+async def opened(name: str, base_url: str = "", timeout_s: float = TIMEOUT_S) -> AsyncIterator[Provider]:
+    """The provider `measured`, `openai` or `gemini`. Raises DefectoryError when its key is missing."""
+    provider: Provider
+    if name == "measured":
+        from annotation.measured import Measured
+
+        provider = Measured()
+    elif name == "openai":
+        from annotation.openai_provider import OpenAI
+
+        provider = OpenAI(key("openai", base_url), base_url, timeout_s)
+    elif name == "gemini":
+        from annotation.gemini_provider import Gemini
+
+        provider = Gemini(key("gemini", base_url), base_url, timeout_s)
+    else:
+        raise DefectoryError(f"caption.provider {name}: not known; there are {', '.join(DEFAULT_MODELS)}")
+    try:
+        yield provider
+    finally:
+        await provider.close()
+
+
+KEYS = {"openai": ("OPENAI_API_KEY",), "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY")}
+
+
+def key(provider: str, base_url: str = "") -> str:
+    """The key from the environment. Raises DefectoryError, naming the variable, when there is none."""
+    for name in KEYS[provider]:
+        if value := os.environ.get(name, "").strip():
+            return value
+    keyless = "; any value will do if that server asks for none" if base_url else ""
+    raise DefectoryError(
+        f"caption.provider {provider}: no key in the environment; set {' or '.join(KEYS[provider])}{keyless}, "
+        "or use `measured`, which needs none"
+    )
+
+
+def cleaned(text: str | None, finish: str) -> tuple[str, str]:
+    """Model output is not to be trusted: one line, no control characters, bounded length; and how it finished."""
+    plain = " ".join(
+        re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]", " ", text or "").split()
+    )
+    return (plain, finish) if len(plain) <= MAX_ANSWER else (plain[:MAX_ANSWER], "length")
+
+
+def words(reason: object, secret: str) -> str:
+    """A provider's own error message, fit to be shown: one line, short, without the key or what looks like one."""
+    text = " ".join(str(reason).split()).replace(secret, "***")
+    return re.sub(r"\b(sk-|AIza)[\w*.-]{4,}", r"\1***", text)[:200]
+
+
+def seconds(value: str | None) -> float | None:
+    """A `Retry-After` header or a duration such as `34s`, in seconds; dates and nonsense give None."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?\s*", value or "")
+    return float(found[1]) if found else None
