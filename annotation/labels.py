@@ -21,18 +21,36 @@ def _rank(a: Annotation) -> tuple[int, int, float, str]:
     return AUTHORITY[a.author_kind], a.round, chosen, a.id
 
 
+def standing(annotations: Iterable[Annotation]) -> list[Annotation]:
+    """The rows that still say something: not superseded, and not about something that is gone.
+
+    A row that supersedes one which is no longer among `annotations` (its clip was rendered again, its
+    candidate made anew) judged what does not exist any more. Give all rows of the tasks in question.
+    """
+    by_id = {a.id: a for a in annotations}
+
+    def founded(a: Annotation) -> bool:
+        while a.supersedes:
+            if a.supersedes not in by_id:
+                return False
+            a = by_id[a.supersedes]
+        return True
+
+    live = [a for a in by_id.values() if founded(a)]
+    superseded = {a.supersedes for a in live}
+    return [a for a in live if a.id not in superseded]
+
+
 def current(annotations: Iterable[Annotation]) -> dict[str, Labels]:
     """Labels per sample: person over renderer over rule over model, then the later round, then the chosen candidate.
 
-    A row that another row supersedes is no longer a label. When the highest row of a task is a
+    Only standing rows count. When the highest row of a task is a
     rejection, the task has no label and counts as rejected.
     """
-    rows = list(annotations)
-    superseded = {a.supersedes for a in rows if a.supersedes}
     best: dict[tuple[str, str], Annotation] = {}
-    for a in rows:
+    for a in standing(annotations):
         key = (a.sample, a.task)
-        if a.id not in superseded and (key not in best or _rank(a) > _rank(best[key])):
+        if key not in best or _rank(a) > _rank(best[key]):
             best[key] = a
     labels: dict[str, Labels] = {}
     for (sample, task), a in best.items():
