@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from schemas.errors import BadInput
 from schemas.recipe import DefectSize
 from schemas.rows import DefectFacts
+from tasks import paths
 from tasks.meshes import Shape
 from tasks.objects import loft
-from tasks.places import CLEAR, Place, Surface, bodies, find
+from tasks.places import Place, Surface, bodies, find
 from tasks.refine import Points, edges_of, refine
 
 LABEL_SHARE = 0.12
 """A vertex belongs to the defect when it moved by more than this share of the greatest displacement."""
 MIN_FIT = 0.25
-TRIES = 12
-STEEPEST = 1.5
-"""Greatest slope of `_smooth` and, rounded up, what a fading length must be longer than by that factor."""
+TRIES = 16
+FLOOR = 1e-4
+"""How far a change may push the shape below z = 0."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def apply(shape: Shape, kind: str, size: DefectSize, rng: Generator) -> Defectiv
         except _Misfit:
             continue
     raise BadInput(
-        f"no place for a {kind} of {100 * reach(least):.1f}% of the longest side that the camera would see; "
+        f"no place where even the smallest {kind} asked for fits (thick, smooth and clear enough) and is seen; "
         "lower the sizes under render.defect, or ask for another defect"
     )
 
@@ -109,6 +110,7 @@ def _checked(before: Shape, made: Defective) -> Defective:
         and _watertight(shape) == _watertight(before)
         and np.sign(_volume(shape)) == np.sign(_volume(before))
         and bodies(shape) == bodies(before)
+        and shape.vertices[:, 2].min() > -FLOOR
         and made.label.any()
     )
     if not sound:
@@ -169,6 +171,7 @@ def _bump(sign: float) -> Callable[[Surface, Place, _Draw, Generator], Defective
         """A smooth swelling (sign 1) or dent (sign -1): full at the centre, gone at the outline."""
         outline = _Outline(rng, 0.12)
         support = draw.radius / _CONTOUR
+        # `_smooth` is at most 1.875 steep: with a longer fade than that many depths the map keeps its inverse.
         fade = max(2.2 * draw.depth, 0.6 * support)
         shape = surface.shape
         fine = refine(
@@ -200,21 +203,14 @@ _CONTOUR = 0.75
 # --- scratch ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Path:
-    points: Points
-    normals: Points
-    tangents: Points
-    along: NDArray[np.float64]
-    """(N,) arc length from the start"""
-
-
 def _scratch(surface: Surface, place: Place, draw: _Draw, rng: Generator) -> Defective:
     """A long, slightly curved V groove with raised lips, which follows the surface and tapers at both ends."""
     from scipy.spatial import cKDTree
 
     half, bend = draw.width / 2, float(rng.uniform(-1.2, 1.2)) / draw.length
-    path = _walked(surface, place, draw, bend)
+    path = paths.over(surface, place, draw.length, draw.width, bend)
+    if path is None:
+        raise _Misfit
     deep = min(1.1 * half, surface.thickness(place.point, place.normal) / 2.6)
     if deep < 0.3 * half:
         raise _Misfit
@@ -238,7 +234,7 @@ def _scratch(surface: Surface, place: Place, draw: _Draw, rng: Generator) -> Def
     ratio = np.abs(across) / (half * (0.35 + 0.65 * taper))
     groove = -np.clip(1.05 - np.sqrt(ratio**2 + 0.0025), 0, None)
     lip = 0.3 * np.exp(-(((ratio - 1.3) / 0.25) ** 2)) * (ratio > 0.6)
-    share = (groove + lip) * taper * _window(below, 0.3 * deep, 2.0 * deep) * (ratio < 2.4)
+    share = (groove + lip) * taper * _window(below, 0.3 * deep, 2.2 * deep) * (ratio < 2.4)
     moved = Shape(fine.vertices + deep * share[:, None] * normal, fine.faces)
     label = (np.abs(share) > LABEL_SHARE).astype(np.float32)
     inside = share < -LABEL_SHARE
@@ -247,59 +243,6 @@ def _scratch(surface: Surface, place: Place, draw: _Draw, rng: Generator) -> Def
     spans = float(np.ptp(along[inside])), float(np.ptp(across[inside]))
     facts = _facts(moved, label, spans, float(-deep * share.min()), path.points[len(path.points) // 2])
     return Defective(moved, label, facts)
-
-
-def _walked(surface: Surface, place: Place, draw: _Draw, bend: float) -> _Path:
-    """A path of the drawn length over the surface through the place, kept off sharp edges.
-
-    Raises _Misfit when the surface ends, or turns too sharply, too soon.
-    """
-    from scipy.ndimage import gaussian_filter1d
-
-    step = draw.length / 48
-    ahead = _steps(surface, place, place.u, bend, step, draw)
-    behind = _steps(surface, place, -place.u, -bend, step, draw)
-    need = 48
-    take = min(len(ahead), max(need // 2, need - len(behind)))
-    trail = [*behind[: need - take][::-1], (place.point, place.normal), *ahead[:take]]
-    if len(trail) < 0.8 * need:
-        raise _Misfit
-    points = np.array([p for p, _ in trail])
-    normals = gaussian_filter1d(np.array([n for _, n in trail]), 1.5, axis=0, mode="nearest")
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    along = np.linspace(0, length[-1], int(np.ceil(length[-1] / (draw.width / 24))))
-    dense = [np.stack([np.interp(along, length, c) for c in values.T], axis=1) for values in (points, normals)]
-    normal = dense[1] / np.linalg.norm(dense[1], axis=1, keepdims=True)
-    tangent = gaussian_filter1d(np.gradient(dense[0], axis=0), 12, axis=0, mode="nearest")
-    tangent -= np.einsum("ij,ij->i", tangent, normal)[:, None] * normal
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
-    return _Path(dense[0], normal, tangent, along)
-
-
-def _steps(
-    surface: Surface, place: Place, heading: Points, bend: float, step: float, draw: _Draw
-) -> list[tuple[Points, Points]]:
-    """Steps over the surface in one direction, until the drawn length or an obstacle is reached."""
-    point, normal, trail = place.point, place.normal, list[tuple[Points, Points]]()
-    for _ in range(48):
-        heading = heading + bend * step * np.cross(normal, heading)
-        heading = heading - (heading @ normal) * normal
-        heading = heading / np.linalg.norm(heading)
-        start = point + step * heading + 2 * step * normal
-        (found,) = surface.hits(start[None], -normal)
-        if not len(found) or found[0] > 4 * step or found[0] < CLEAR:
-            break
-        after = start - found[0] * normal
-        around = surface.around(after, draw.width, normal)
-        if len(around) < 3 or after[2] < draw.width:
-            break
-        turned = surface.normals[around].mean(axis=0)
-        turned /= np.linalg.norm(turned)
-        if turned @ normal < 0.94 or np.quantile(surface.normals[around] @ turned, 0.1) < 0.75:
-            break
-        point, normal = after, turned
-        trail.append((point, normal))
-    return trail
 
 
 # --- hole ------------------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ def _eraser(rng: Generator) -> Any:
 def _rounded_box(size: tuple[float, float, float], radius: float) -> Any:
     from manifold3d import Manifold
 
-    ball = Manifold.sphere(radius, 48)
+    ball = Manifold.sphere(radius, 24)
     reach = [s / 2 - radius for s in size]
     corners = [
         ball.translate((x * reach[0], y * reach[1], z * reach[2])) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -14,8 +13,8 @@ from tasks.refine import Points
 ELEVATIONS = (15.0, 25.0, 35.0)
 AZIMUTHS = 24
 CANDIDATES = 160
-SAMPLES = 24_000
-MIN_SEEN = 0.14
+SAMPLES = 40_000
+MIN_SEEN = 0.2
 """Mean over the orbit's cameras of the cosine under which a place is seen (0 where it is hidden)."""
 MIN_FLAT = 0.82
 """Cosine between a place's mean normal and the normals around it (their 5% quantile)."""
@@ -67,7 +66,8 @@ class Surface:
         return np.einsum("nk,nkd->nd", weights, corners[face]), normal[face] / area[face, None]
 
     def around(self, point: Points, radius: float, like: Points) -> NDArray[np.int64]:
-        """Samples within `radius` whose normals are less than a right angle from `like`."""
+        """Samples within `radius`, or somewhat more where they lie thin, whose normals are roughly like `like`."""
+        radius = max(radius, float(np.sqrt(12 * self.area / SAMPLES / np.pi)))
         index = np.asarray(self.near.query_ball_point(point, radius, return_sorted=True), dtype=np.int64)
         return index[self.normals[index] @ like > -0.2]
 
@@ -128,7 +128,9 @@ def _judged(surface: Surface, point: Points, normal: Points, radius: float, turn
     mean /= np.linalg.norm(mean)
     flat = float(np.quantile(surface.normals[around] @ mean, 0.05))
     cover = len(around) * surface.area / SAMPLES / (np.pi * radius**2)
-    lifted = float(point[2] / (1.2 * radius))
+    # How far the disc's lower edge is from the floor; a level face may lie as low as it likes.
+    dip = 1.2 * radius * float(np.sqrt(max(0.0, 1 - mean[2] ** 2)))
+    lifted = float(point[2]) / max(dip, CLEAR)
     free = surface.hits((point + CLEAR * mean)[None], mean)[0]
     room = float(free[0] / (2.5 * radius)) if len(free) else 1.0
     marks = (seen / MIN_SEEN, flat / MIN_FLAT, cover / MIN_COVER, lifted, room)
@@ -141,8 +143,7 @@ def bodies(shape: Shape) -> int:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    a = shape.faces[:, [0, 1, 2]].ravel()
-    b: Any = shape.faces[:, [1, 2, 0]].ravel()
+    a, b = shape.faces.ravel(), shape.faces[:, [1, 2, 0]].ravel()
     count, _ = connected_components(
         coo_array((np.ones(len(a)), (a, b)), shape=(len(shape.vertices),) * 2), directed=False
     )
