@@ -49,7 +49,9 @@ def load(path: Path, bodies: Literal["one", "largest", "all"]) -> tuple[Shape, l
     name, notes = path.name, list[str]()
     vertices, faces = _read(path)
     if len(faces) < MIN_FACES:
-        raise BadInput(f"{name}: {len(faces)} faces are no object; give a surface of at least {MIN_FACES} triangles")
+        raise BadInput(
+            f"{name}: {_number(len(faces), 'face')} cannot make an object; give at least {MIN_FACES} triangles"
+        )
     if len(faces) > MAX_FACES:
         raise BadInput(f"{name}: {len(faces):,} faces are more than {MAX_FACES:,}; decimate the mesh first")
     if not np.isfinite(vertices).all():
@@ -60,20 +62,22 @@ def load(path: Path, bodies: Literal["one", "largest", "all"]) -> tuple[Shape, l
 
     mesh = _welded(vertices, faces, notes)
     if len(mesh.faces) < MIN_FACES:
-        raise BadInput(f"{name}: only {len(mesh.faces)} faces are left without degenerate ones; export the mesh again")
+        raise BadInput(
+            f"{name}: only {_number(len(mesh.faces), 'face')} left without the degenerate ones; export the mesh again"
+        )
     mesh = _bodies(name, mesh, bodies, notes)
     mesh = _without_fins(mesh, notes)
     crowded = int((_sharing(mesh.faces) > 2).sum())
     if crowded:
         raise BadInput(
-            f"{name}: not a manifold surface, {crowded} edges are shared by more than two faces; "
+            f"{name}: not a manifold surface, more than two faces meet at {_number(crowded, 'edge')}; "
             "make it manifold in a modelling program (in Blender: 3D-Print Toolbox, Make Manifold)"
         )
     mesh = _oriented(mesh, notes)
     mesh = _filled(mesh, notes)
     _refuse_flat(name, mesh.vertices)
     if rim := int((_sharing(mesh.faces) == 1).sum()):
-        notes.append(f"open surface, {rim} boundary edges")
+        notes.append(f"open surface, {_number(rim, 'boundary edge')}")
     return placed(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces)), notes
 
 
@@ -96,13 +100,19 @@ def _read(path: Path) -> tuple[Points, Faces]:
         reason = " ".join(str(e).split())[:80] or type(e).__name__
         raise BadInput(f"{name}: cannot be read as {suffix[1:].upper()} ({reason}); export the mesh again") from None
     if not parts:
-        raise BadInput(f"{name}: holds no faces; export a triangle surface, not points or curves")
+        raise BadInput(
+            f"{name}: no faces in it; export a triangle surface (not points or curves) as {suffix[1:].upper()}"
+        )
     offsets = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])])
     vertices = np.concatenate([np.asarray(p.vertices, dtype=np.float64) for p in parts])
     faces = np.concatenate([np.asarray(p.faces) + o for p, o in zip(parts, offsets, strict=True)])
     if suffix == ".glb":
         vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
     return vertices, faces
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _refuse_flat(name: str, vertices: Points) -> None:
@@ -129,11 +139,11 @@ def _welded(vertices: Points, faces: Faces, notes: list[str]) -> Any:
     a, b, c = mesh.faces.T
     whole = (a != b) & (b != c) & (c != a)
     if not whole.all():
-        notes.append(f"{(~whole).sum()} degenerate faces dropped")
+        notes.append(f"{_number((~whole).sum(), 'degenerate face')} dropped")
         mesh.update_faces(whole)
     once = mesh.unique_faces()
     if not once.all():
-        notes.append(f"{(~once).sum()} duplicate faces dropped")
+        notes.append(f"{_number((~once).sum(), 'duplicate face')} dropped")
         mesh.update_faces(once)
     mesh.remove_unreferenced_vertices()
     return mesh
@@ -162,7 +172,7 @@ def _bodies(name: str, mesh: Any, want: str, notes: list[str]) -> Any:
     area = mesh.area_faces
     large = [g for g in groups if area[g].sum() >= SPECK * area.sum()]
     if len(large) < len(groups):
-        notes.append(f"{len(groups) - len(large)} specks of less than {SPECK:.1%} of the area dropped")
+        notes.append(f"{_number(len(groups) - len(large), 'speck')} of less than {SPECK:.1%} of the area dropped")
     solids = _with_cavities(mesh, large)
     if len(solids) > 1 and want == "one":
         raise BadInput(
@@ -209,7 +219,7 @@ def _without_fins(mesh: Any, notes: list[str]) -> Any:
         dropped += int(fins.sum())
         mesh.update_faces(~fins)
     if dropped:
-        notes.append(f"{dropped} faces that stuck out of the surface dropped")
+        notes.append(f"{_number(dropped, 'face')} sticking out of the surface dropped")
         mesh.remove_unreferenced_vertices()
     return mesh
 
@@ -230,7 +240,7 @@ def _oriented(mesh: Any, notes: list[str]) -> Any:
     mesh = trimesh.Trimesh(mesh.vertices, faces, process=False)
     turned = int((_winding(before) != _winding(faces)).sum())
     if turned:
-        notes.append(f"{turned} faces turned to look outward")
+        notes.append(f"{_number(turned, 'face')} turned to look outward")
     return mesh
 
 
@@ -260,7 +270,7 @@ def _filled(mesh: Any, notes: list[str]) -> Any:
         vertices.append(ring.mean(axis=0, keepdims=True))
         count += 1
     if len(faces) > 1:
-        notes.append(f"{len(faces) - 1} small holes closed")
+        notes.append(f"{_number(len(faces) - 1, 'small hole')} closed")
     return trimesh.Trimesh(np.concatenate(vertices), np.concatenate(faces), process=False)
 
 
