@@ -208,4 +208,4 @@ def decision(result: Iterable[Mapping[str, Any]], data: Mapping[str, Any]) -> De
 
 def tidy(text: str) -> str:
     """One line without control characters: what people type becomes a table's cell and a tar member's text."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -32,8 +31,10 @@ import httpx
 
 from schemas.errors import CallError, WorkerError
 from tasks import review
+from tasks.workspace import write_atomic
 
 ROOT = Path(__file__).resolve().parents[1]
+LABEL_STUDIO = ROOT / ".venv-labelstudio/bin/label-studio"
 HOST = "127.0.0.1"
 POOL = "defectory"
 EMAIL = "admin@defectory.local"
@@ -115,14 +116,13 @@ def up(home: Path, media_root: Path, progress: Progress) -> Services:
     with _locked(home):
         _check_media_root(home, media_root)
         notes = []
-        labelstudio = ROOT / ".venv-labelstudio/bin/label-studio"
-        if labelstudio.exists():
-            reviewing = _start_labelstudio(home, media_root, labelstudio, progress)
+        if LABEL_STUDIO.exists():
+            reviewing = _start_labelstudio(home, media_root, progress)
         else:
             reviewing = None
             notes.append("Label Studio is not installed and was not started; `make .venv-labelstudio` installs it.")
         prefect = _start_prefect(home, progress)
-        _start_worker(home, prefect.url, media_root, progress)
+        _start_worker(home, prefect.url, progress)
         if reviewing:
             _await(home, reviewing, progress)
     return Services(
@@ -188,14 +188,13 @@ def _start_prefect(home: Path, progress: Progress) -> Record:
     return _await(home, record, progress)
 
 
-def _start_worker(home: Path, url: str, media_root: Path, progress: Progress) -> Record:
+def _start_worker(home: Path, url: str, progress: Progress) -> Record:
     if record := _records(home).get("worker"):
         if record.url == url and (running := _running(home, "worker", progress)):
             return running
         _stop(record)
     # Flow runs need the user's own environment (model keys, device settings); the servers do not.
-    env = dict(os.environ) | _prefect_environment(home, url)
-    env |= {"DEFECTORY_HOME": str(home), "DEFECTORY_MEDIA_ROOT": str(media_root), "DEFECTORY_ROOT": str(ROOT)}
+    env = dict(os.environ) | _prefect_environment(home, url) | {"DEFECTORY_HOME": str(home)}
     progress("Prefect worker: registering the deployments")
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
     template = str(ROOT / "deploy/work-pool.json")
@@ -206,12 +205,12 @@ def _start_worker(home: Path, url: str, media_root: Path, progress: Progress) ->
     return _await(home, _launch(home, "worker", url, command, env, name_option="--name"), progress)
 
 
-def _start_labelstudio(home: Path, media_root: Path, program: Path, progress: Progress) -> Record:
+def _start_labelstudio(home: Path, media_root: Path, progress: Progress) -> Record:
     if record := _running(home, "labelstudio", progress):
         return record
     secret = credentials(home)
     port = _port("labelstudio", progress)
-    command = [str(program), "start", "--no-browser", "--internal-host", HOST, "--port", str(port)]
+    command = [str(LABEL_STUDIO), "start", "--no-browser", "--internal-host", HOST, "--port", str(port)]
     env = _plain_environment() | {
         "LABEL_STUDIO_BASE_DATA_DIR": str(home / "labelstudio"),
         "LABEL_STUDIO_USERNAME": secret["email"],
@@ -336,6 +335,8 @@ def _stop(record: Record, patience_s: float = 15.0) -> bool:
     asked: set[int] = set()
     while members := _members(record.mark):
         late = time.monotonic() > deadline
+        if time.monotonic() > deadline + 15:
+            raise WorkerError(f"{TITLES[record.name]}: process {members[0]} cannot be ended; end it by hand")
         for group in _groups(members) - (set() if late else asked):
             asked.add(group)
             try:
@@ -394,17 +395,15 @@ def _records(home: Path) -> dict[str, Record]:
 
 def _write_records(home: Path, records: Mapping[str, Record]) -> None:
     text = json.dumps({name: asdict(record) for name, record in records.items()}, indent=2)
-    temporary = home / f".services.json.{os.getpid()}"
-    temporary.write_text(text)
-    shutil.move(temporary, home / "services.json")
+    write_atomic(home / "services.json", text)
 
 
 def _check_media_root(home: Path, media_root: Path) -> None:
     record = _records(home).get("labelstudio")
     if record and record.serves != str(media_root) and _members(record.mark):
         raise CallError(
-            f"Label Studio already runs and shows {record.serves}, not {media_root}; `make down` first, or set "
-            "DEFECTORY_MEDIA_ROOT to that folder"
+            f"Label Studio already runs and shows {record.serves}, not {media_root}; `make down` first, or "
+            "give that folder as --media-root"
         )
 
 

@@ -347,18 +347,35 @@ def pull(workspace: Workspace, recipe: Recipe, server: Server) -> PullReport:
     DefectoryError when nothing was pushed for this round.
     """
     round_ = recipe.review.round
-    under_review = {i.sample.id: i for i in items(workspace, round_, server.media_root)}
+    under_review = items(workspace, round_, server.media_root)
     with _speaking(server.url, server.token_from):
         project = _project(workspace, recipe, server)
         if project is None:
             raise DefectoryError(f"{workspace.root}: nothing was sent to {server.url} for round {round_}; push first")
         chunks = server.client.projects.exports.download_sync(id=project, export_type="JSON")
         exported = json.loads(b"".join(chunks))
+    verdicts, problems = take(workspace, recipe, under_review, exported)
+    counts = {status: sum(v.verdict == status for v in verdicts) for status in ("accepted", "corrected", "rejected")}
+    return PullReport(
+        url=_project_url(server, project),
+        decisions=len(verdicts),
+        reviewers=len({v.reviewer for v in verdicts}),
+        problems=tuple(problems),
+        **counts,
+    )
+
+
+def take(
+    workspace: Workspace, recipe: Recipe, under_review: list[Item], exported: list[dict[str, Any]]
+) -> tuple[list[Verdict], list[str]]:
+    """Write what is new in an export (Label Studio's JSON format); returns it, and what could not be taken."""
+    round_ = recipe.review.round
+    by_sample = {i.sample.id: i for i in under_review}
     history = History.of(workspace, round_)
     problems: list[str] = []
     new: dict[str, list[Row]] = {}
     for reviewer, answer, task in _answers(exported):
-        item = under_review.get(task["data"].get("sample"))
+        item = by_sample.get(task["data"].get("sample"))
         if item is None:
             continue  # of a clip that the recipe no longer makes
         try:
@@ -381,15 +398,7 @@ def pull(workspace: Workspace, recipe: Recipe, server: Server) -> PullReport:
     if made:
         listed = workspace.current("review")
         workspace.point("review", [*listed, *(ref for ref in made if ref not in listed)])
-    verdicts = [row for rows in new.values() for row in rows if isinstance(row, Verdict)]
-    counts = {status: sum(v.verdict == status for v in verdicts) for status in ("accepted", "corrected", "rejected")}
-    return PullReport(
-        url=_project_url(server, project),
-        decisions=len(verdicts),
-        reviewers=len({v.reviewer for v in verdicts}),
-        problems=tuple(problems),
-        **counts,
-    )
+    return [row for rows in new.values() for row in rows if isinstance(row, Verdict)], problems
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,300 @@
+"""Review without a server: what is offered, what becomes of an export, when a round has passed."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotation import labelstudio
+from annotation.labels import current
+from schemas.errors import CallError, WorkerError
+from schemas.rows import Annotation, Interval, Verdict, annotation
+from tasks import review
+from tasks.workspace import Workspace
+from tests import factory
+
+RECIPE = factory.recipe()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return factory.build(tmp_path_factory.mktemp("built") / "blobs").root
+
+
+@pytest.fixture
+def workspace(built: Path, tmp_path: Path) -> Workspace:
+    return Workspace.open(shutil.copytree(built, tmp_path / "root" / "blobs"))
+
+
+def answer(
+    item: labelstudio.Item, user: int | dict[str, Any] = 1, id_: int = 1, at: str = "2026-01-01T00:00:00Z", **said: Any
+) -> dict[str, Any]:
+    """One exported task with one submitted annotation; `said` overrides what the prediction pre-filled."""
+    task = labelstudio.task(item, 1)
+    values = {
+        "visible": [{"ranges": [r]} for r in labelstudio.ranges(said.get("intervals", item.interval.intervals))],
+        "caption": [{"text": [said.get("caption", item.caption.text)]}],
+        "interval_verdict": [{"choices": [said.get("interval_verdict", "accept")]}],
+        "caption_verdict": [{"choices": [said.get("caption_verdict", "accept")]}],
+        "caption_comment": [{"text": [said["comment"]]}] if "comment" in said else [],
+    }
+    kinds = {"visible": "timelinelabels", "caption": "textarea", "caption_comment": "textarea"}
+    result = [
+        {"from_name": name, "to_name": "clip", "type": kinds.get(name, "choices"), "value": value}
+        for name, given in values.items()
+        for value in given
+    ]
+    made = {"id": id_, "completed_by": user, "updated_at": at, "was_cancelled": said.get("cancelled", False)}
+    return {"id": id_, "data": task["data"], "annotations": [{**made, "result": result}]}
+
+
+def offered(workspace: Workspace) -> list[labelstudio.Item]:
+    return review.items(workspace, 1, workspace.root.parent)
+
+
+def defective(workspace: Workspace) -> labelstudio.Item:
+    return next(i for i in offered(workspace) if i.interval.intervals)
+
+
+def take(workspace: Workspace, *exported: dict[str, Any]) -> tuple[list[Verdict], list[str]]:
+    return review.take(workspace, RECIPE, offered(workspace), list(exported))
+
+
+def people(workspace: Workspace, sample: str) -> list[Annotation]:
+    return [a for a in workspace.rows(Annotation) if a.sample == sample and a.author_kind == "person"]
+
+
+def label(workspace: Workspace, sample: str) -> dict[str, Annotation]:
+    return current(a for a in workspace.rows(Annotation) if a.task in review.TASKS)[sample].by_task
+
+
+def test_every_clip_is_offered_with_its_chosen_caption_and_addresses_below_the_media_root(workspace: Workspace) -> None:
+    items = offered(workspace)
+    assert {i.sample.id for i in items} == {s.id for s in factory.samples(workspace)}
+    for item in items:
+        assert [c.candidate for c in item.candidates] == [0, 1, 2]
+        assert item.caption == item.candidates[0]
+        assert (item.marked is None) == (item.sample.defect == "none")
+        assert item.unmarked.startswith("/data/local-files/?d=blobs/media/render/")
+
+
+def test_a_workspace_that_the_server_cannot_show_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(CallError, match="lies outside of"):
+        review.items(workspace, 1, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("said", "interval_status", "caption_status"),
+    [
+        ({}, "accepted", "accepted"),
+        ({"intervals": [Interval(1, 4), Interval(6, 9)]}, "corrected", "accepted"),
+        ({"intervals": []}, "corrected", "accepted"),  # "it is never visible" is a correction like any other
+        ({"caption": "A person's words."}, "accepted", "corrected"),
+        ({"interval_verdict": "reject"}, "rejected", "accepted"),
+        ({"caption_verdict": "reject", "comment": "not a disc"}, "accepted", "rejected"),
+    ],
+)
+def test_an_answer_becomes_two_annotations_and_two_verdicts(
+    workspace: Workspace, said: dict[str, Any], interval_status: str, caption_status: str
+) -> None:
+    item = defective(workspace)
+    verdicts, problems = take(workspace, answer(item, **said))
+    assert not problems
+    rows = {a.task: a for a in people(workspace, item.sample.id)}
+    assert (rows["visible_interval"].status, rows["caption"].status) == (interval_status, caption_status)
+    assert rows["visible_interval"].supersedes == item.interval.id
+    assert rows["caption"].supersedes == item.caption.id
+    assert {(v.task, v.verdict, v.annotation) for v in verdicts} == {
+        ("visible_interval", interval_status, item.interval.id),
+        ("caption", caption_status, item.caption.id),
+    }
+    labels = label(workspace, item.sample.id)
+    if interval_status != "rejected":
+        assert labels["visible_interval"].intervals == said.get("intervals", item.interval.intervals)
+    if caption_status != "rejected":
+        assert labels["caption"].text == said.get("caption", item.caption.text)
+    assert {v.comment for v in verdicts} - {""} == ({said["comment"]} if "comment" in said else set())
+
+
+def test_taking_the_same_export_again_writes_nothing(workspace: Workspace) -> None:
+    exported = [answer(item, id_=n) for n, item in enumerate(offered(workspace))]
+    assert len(take(workspace, *exported)[0]) == 2 * len(exported)
+    before = sorted(p.name for p in workspace.root.rglob("*"))
+    assert take(workspace, *exported) == ([], [])
+    assert sorted(p.name for p in workspace.root.rglob("*")) == before
+
+
+def test_parts_are_written_under_the_render_shard_so_that_later_stages_find_them(workspace: Workspace) -> None:
+    item = defective(workspace)
+    take(workspace, answer(item))
+    assert [ref.key for ref in workspace.current("review")] == [item.sample.shard]
+
+
+def test_who_thinks_better_of_it_supersedes_only_their_own_rows(workspace: Workspace) -> None:
+    item = defective(workspace)
+    take(workspace, answer(item, user=1, id_=1), answer(item, user=2, id_=2, caption="By the second."))
+    first = {a.author: a for a in people(workspace, item.sample.id) if a.task == "caption"}
+    later = "2026-02-02T00:00:00Z"
+    verdicts, _ = take(
+        workspace,
+        answer(item, user=1, id_=1, caption="By the first.", at=later),
+        answer(item, user=2, id_=2, caption="By the second."),
+    )
+    assert [(v.reviewer, v.task, v.verdict) for v in verdicts] == [("reviewer-1", "caption", "corrected")]
+    new = next(a for a in people(workspace, item.sample.id) if a.text == "By the first.")
+    assert new.supersedes == first["reviewer-1"].id
+    # … and back again: one more row, not the old one revived.
+    verdicts, _ = take(
+        workspace, answer(item, user=1, id_=1, at=later), answer(item, user=2, id_=2, caption="By the second.")
+    )
+    assert [(v.annotation, v.verdict) for v in verdicts] == [(new.id, "accepted")]
+
+
+def test_a_changed_comment_alone_is_a_new_verdict(workspace: Workspace) -> None:
+    item = defective(workspace)
+    take(workspace, answer(item, caption_verdict="reject", comment="why"))
+    verdicts, _ = take(workspace, answer(item, caption_verdict="reject", comment="because"))
+    assert [(v.verdict, v.comment) for v in verdicts] == [("rejected", "because")]
+
+
+def test_cancelled_answers_and_foreign_tasks_are_not_taken_and_bad_ones_are_named(workspace: Workspace) -> None:
+    one, two, three, *_ = offered(workspace)
+    foreign = answer(one)
+    foreign["data"] = {"text": "somebody's own task"}
+    lacking = answer(two)
+    lacking["annotations"][0]["result"] = []
+    verdicts, problems = take(workspace, answer(one, cancelled=True), foreign, lacking, answer(three))
+    assert {v.sample for v in verdicts} == {three.sample.id}
+    (problem,) = problems
+    assert two.sample.id in problem
+
+
+def test_of_two_answers_by_one_person_the_later_counts_and_no_address_gets_in(workspace: Workspace) -> None:
+    item = defective(workspace)
+    who = {"id": 7, "email": "jo@example.org", "first_name": "Jo"}
+    early = answer(item, user=who, id_=9, caption="Early.")
+    late = answer(item, user=who, id_=3, caption="Late.", at="2026-03-03T00:00:00Z")
+    early["annotations"] += late["annotations"]
+    take(workspace, early)
+    assert [(a.author, a.text) for a in people(workspace, item.sample.id) if a.task == "caption"] == [
+        ("reviewer-7", "Late.")
+    ]
+    rows = repr([*workspace.rows(Annotation), *workspace.rows(Verdict)])
+    assert "reviewer-7" in rows
+    assert "example.org" not in rows
+    assert "Jo" not in rows
+
+
+def test_an_answer_about_a_clip_that_was_rendered_again_is_not_taken(workspace: Workspace) -> None:
+    item = defective(workspace)
+    stale = answer(dataclasses.replace(item, unmarked="/data/local-files/?d=blobs/media/render/old/a.mp4"))
+    verdicts, (problem,) = take(workspace, stale)
+    assert not verdicts
+    assert "rendered again" in problem
+
+
+def test_a_review_of_candidates_that_are_gone_counts_no_more(workspace: Workspace) -> None:
+    item = defective(workspace)
+    take(workspace, answer(item, intervals=[Interval(0, 3)]))
+    assert label(workspace, item.sample.id)["visible_interval"].intervals == [Interval(0, 3)]
+    demanding = factory.recipe(visibility={"min_pixels": 8, "min_frames": 9})  # the defect is seen for six frames
+    factory.run(factory.visibility, workspace, demanding)
+    assert label(workspace, item.sample.id)["visible_interval"].intervals == []
+    # The answer is about the same video, so the next pull takes it again, as a correction of the new candidate.
+    new = next(i for i in offered(workspace) if i.sample.id == item.sample.id)
+    verdicts, _ = take(workspace, answer(item, intervals=[Interval(0, 3)]))
+    assert [(v.task, v.verdict, v.annotation) for v in verdicts] == [("visible_interval", "corrected", new.interval.id)]
+    assert label(workspace, item.sample.id)["visible_interval"].intervals == [Interval(0, 3)]
+
+
+def test_the_second_round_shows_what_the_first_left(workspace: Workspace) -> None:
+    item = defective(workspace)
+    take(workspace, answer(item, caption="By a person.", interval_verdict="reject"))
+    again = next(i for i in review.items(workspace, 2, workspace.root.parent) if i.sample.id == item.sample.id)
+    assert again.caption.text == "By a person."
+    assert again.interval == item.interval  # rejected: judged anew as the machine wrote it
+
+
+# --- the gate -------------------------------------------------------------------------------------
+
+
+def judged(
+    sample: str, interval: str, caption: str, reviewer: str = "reviewer-1", round_: int = 1
+) -> Iterator[Annotation]:
+    for task, status in (("visible_interval", interval), ("caption", caption)):
+        if status:
+            by = {"author_kind": "person", "author": reviewer, "author_version": "1", "status": status}
+            yield annotation(sample=sample, task=task, round=round_, text=f"{sample}{reviewer}", **by)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        # (sample, interval, caption) …                                        passed, judged, acc, corr, rej
+        ([("a", "accepted", "accepted"), ("b", "accepted", "accepted")], (True, 2, 2, 0, 0)),
+        ([("a", "accepted", "corrected"), ("b", "corrected", "accepted")], (True, 2, 0, 2, 0)),
+        ([("a", "accepted", "accepted"), ("b", "rejected", "accepted")], (True, 2, 1, 0, 1)),  # one half is enough here
+        ([("a", "rejected", "accepted"), ("b", "accepted", "rejected")], (False, 2, 0, 0, 2)),
+        ([("a", "accepted", "accepted")], (False, 1, 1, 0, 0)),  # b is not judged
+        ([("a", "accepted", "accepted"), ("b", "accepted", "")], (False, 1, 1, 0, 0)),  # b's caption is not
+        ([], (False, 0, 0, 0, 0)),
+    ],
+)
+def test_the_gate_wants_every_clip_judged_and_enough_usable(
+    verdicts: list[tuple[str, str, str]], outcome: tuple[bool, int, int, int, int]
+) -> None:
+    rows = [row for verdict in verdicts for row in judged(*verdict)]
+    got = review.gate(["a", "b"], rows, 1, 0.5)
+    assert (got.passed, got.judged, got.accepted, got.corrected, got.rejected) == outcome
+
+
+def test_the_gate_counts_only_its_round_and_one_rejection_is_enough() -> None:
+    rows = [*judged("a", "accepted", "accepted", round_=1)]
+    assert not review.gate(["a"], rows, 2, 0.0).passed
+    rows += judged("a", "accepted", "rejected", reviewer="reviewer-2")
+    assert review.gate(["a"], rows, 1, 0.5).rejected == 1
+    assert not review.gate([], [], 1, 0.0).passed  # nothing reviewed is nothing passed
+
+
+def test_the_gate_forgets_a_verdict_that_its_author_took_back() -> None:
+    first = list(judged("a", "accepted", "rejected"))
+    values = {k: v for k, v in vars(first[1]).items() if k != "id"}
+    back = annotation(**{**values, "status": "accepted", "supersedes": first[1].id})
+    assert review.gate(["a"], [*first, back], 1, 1.0).passed
+
+
+# --- the server's address -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        ({}, CallError, "make up"),
+        ({"LABEL_STUDIO_URL": "http://127.0.0.1:9"}, CallError, "LABEL_STUDIO_API_KEY"),
+        (
+            {"LABEL_STUDIO_URL": "http://127.0.0.1:9", "LABEL_STUDIO_API_KEY": "a" * 40},
+            CallError,
+            "DEFECTORY_MEDIA_ROOT",
+        ),
+        (
+            {"LABEL_STUDIO_URL": "http://127.0.0.1:9", "LABEL_STUDIO_API_KEY": "a" * 40, "DEFECTORY_MEDIA_ROOT": "."},
+            WorkerError,
+            "http://127.0.0.1:9 does not answer; start it with `make up` or set LABEL_STUDIO_URL",
+        ),
+    ],
+)
+def test_what_is_missing_to_reach_label_studio(
+    settings: dict[str, str], error: type[Exception], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "DEFECTORY_MEDIA_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(error, match=says) as caught:
+        review.connect(tmp_path)
+    assert "a" * 40 not in str(caught.value)
+    if not settings:
+        assert review.configured(tmp_path) is None
