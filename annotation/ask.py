@@ -87,9 +87,9 @@ class Asker:
                 await self.sleep(POLL_S)
             elif isinstance(outcome, OverCap):
                 raise OverBudget(
-                    f"caption.budget_usd: {self.cap / USD:.2f} USD is used up ({outcome.committed / USD:.4f} spent or "
-                    f"reserved, the next request may cost {most / USD:.4f}); raise it, for instance "
-                    f"`--set caption.budget_usd={self.cap / USD * 2 or 5:g}`, and run the same command again: "
+                    f"caption.budget_usd: {self.cap / USD:g} USD do not cover the next request (it may cost "
+                    f"{most / USD:.4f}; {outcome.committed / USD:.4f} are spent or reserved); raise it, for instance "
+                    f"--set caption.budget_usd={max(2 * self.cap / USD, 5):g}, and run the same command again: "
                     "answers that are there are not paid twice"
                 )
             else:

@@ -163,7 +163,9 @@ def figure(picture: np.ndarray) -> Figure | None:
         return None
     cx, cy = centres[largest]
     core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    colour = colour_name(np.median(_lab(small)[core if core.any() else mask], axis=0))
+    lab = _lab(small)[core if core.any() else mask]
+    # The lit half: a colour is not what lies in the shade.
+    colour = colour_name(np.median(lab[lab[:, 0] >= np.median(lab[:, 0])], axis=0))
     return Figure(colour, w / h, area / mask.size, min(int(3 * cy / height), 2), min(int(3 * cx / width), 2))
 
 
@@ -176,7 +178,7 @@ def _reduced(picture: np.ndarray) -> np.ndarray:
 
 GREYS = ((18, "black"), (40, "dark grey"), (66, "grey"), (86, "light grey"), (101, "white"))
 HUES = ((20, "pink"), (48, "red"), (75, "orange"), (105, "yellow"), (165, "green"), (215, "turquoise"),
-        (290, "blue"), (330, "purple"), (361, "pink"))  # fmt: skip
+        (308, "blue"), (332, "purple"), (361, "pink"))  # fmt: skip
 
 
 def colour_name(lab: np.ndarray) -> str:
@@ -187,9 +189,9 @@ def colour_name(lab: np.ndarray) -> str:
         return next(name for limit, name in GREYS if lightness < limit)
     hue = float(np.degrees(np.arctan2(b, a)) % 360)
     name = next(name for limit, name in HUES if hue < limit)
-    if 20 <= hue < 100 and (lightness < 55 or chroma < 32):
+    if (42 <= hue < 100 and (lightness < 55 or chroma < 32)) or (20 <= hue < 42 and chroma < 32):
         name = "beige" if lightness >= 70 else "brown"
-    if name == "pink" and lightness < 50:
+    if name == "pink" and lightness < 42:
         name = "red" if hue < 20 else "purple"
-    shade = "dark " if lightness < 32 else "pale " if lightness > 80 and name not in ("white", "beige") else ""
+    shade = "dark " if lightness < 30 else "pale " if lightness > 80 and name not in ("white", "beige") else ""
     return shade + name

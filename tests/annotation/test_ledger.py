@@ -1,0 +1,267 @@
+"""The ledger: reserve, settle, release; the cap; killed owners; two processes; random interleavings."""
+
+import multiprocessing
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotation import ledger as module
+from annotation.ledger import Busy, Done, Known, Ledger, OverCap, Release, Reserve, Reserved, Settle
+from annotation.prices import USD
+from annotation.providers import Answer
+from schemas.errors import DefectoryError
+
+ANSWER = Answer("It is small.", "stop", "model-1", 10, 5)
+
+
+def reserve(key: str, cost: int = 10, cap: int = 100) -> Reserve:
+    return Reserve(key, "openai", "gpt-4o", 0, cost, cap)
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own; skips where its programs are not installed."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        pytest.skip("no PostgreSQL server is installed")
+    folder = Path("/tmp") / f"defectory-pg-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    user = "nobody" if os.getuid() == 0 else None  # the server refuses to run as root
+    if user:
+        shutil.chown(folder, user)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    data = folder / "data"
+    bin_ = programs[-1].parent
+    try:
+        subprocess.run(
+            [bin_ / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"],
+            user=user, check=True, capture_output=True, cwd=folder,
+        )  # fmt: skip
+        server = subprocess.Popen(
+            [bin_ / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
+            user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
+        )  # fmt: skip
+        try:
+            for _ in range(200):
+                if (
+                    subprocess.run(
+                        [bin_ / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True
+                    ).returncode
+                    == 0
+                ):
+                    break
+                time.sleep(0.05)
+            yield f"postgresql://tester@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    found: str = request.getfixturevalue("postgres")
+    engine = sa.create_engine(found.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as db:
+        db.execute(sa.text("DROP TABLE IF EXISTS requests, totals"))
+    engine.dispose()
+    return found
+
+
+def test_an_answer_is_bought_once_and_kept(url: str) -> None:
+    book = Ledger(url)
+    assert book.apply([reserve("a")]) == [Reserved()]
+    assert book.apply([reserve("a")]) == [Busy()]
+    assert book.apply([Settle("a", ANSWER, 7)]) == [Done(True)]
+    assert Ledger(url).apply([reserve("a")]) == [Known(ANSWER, 7)]
+    spending = book.spending()
+    assert (spending.spent, spending.lost, spending.reserved, spending.answers) == (7 / USD, 0, 0, 1)
+
+
+def test_the_cap_is_checked_when_reserving(url: str) -> None:
+    book = Ledger(url)
+    first, second, third = book.apply([reserve("a", 60), reserve("b", 41), reserve("c", 40)])
+    assert (first, second, third) == (Reserved(), OverCap(60), Reserved())
+    book.apply([Settle("a", ANSWER, 5)])  # cheaper than feared
+    assert book.apply([reserve("b", 41)]) == [Reserved()]
+
+
+def test_free_requests_need_no_budget(url: str) -> None:
+    assert Ledger(url).apply([reserve("a", cost=0, cap=0)]) == [Reserved()]
+
+
+def test_a_failed_try_gives_its_money_back_unless_it_may_have_been_billed(url: str) -> None:
+    book = Ledger(url)
+    book.apply([reserve("a", 60), Release("a", lost=False, note="429")])
+    assert book.apply([reserve("a", 60)]) == [Reserved()]
+    book.apply([Release("a", lost=True, note="no answer in time")])
+    assert book.spending().lost == 60 / USD
+    assert book.apply([reserve("a", 60)]) == [OverCap(60)]
+
+
+def _reserve_and_die(url: str) -> None:
+    Ledger(url).apply([reserve("a", 60)])
+    os._exit(9)
+
+
+def test_a_killed_process_leaves_nothing_blocked(url: str) -> None:
+    child = multiprocessing.get_context("spawn").Process(target=_reserve_and_die, args=(url,))
+    child.start()
+    child.join()
+    assert child.exitcode == 9
+    book = Ledger(url)
+    assert book.apply([reserve("a", 40)]) == [Reserved()]
+    spending = book.spending()
+    assert (spending.lost, spending.reserved) == (60 / USD, 40 / USD)  # its try may have been billed
+
+
+def test_another_machine_is_given_the_lease(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_machine", lambda: "elsewhere/boot/pid")
+    Ledger(url).apply([reserve("a", 60)])
+    monkeypatch.undo()
+    book = Ledger(url)
+    assert book.apply([reserve("a", 40)]) == [Busy()]
+    monkeypatch.setattr(module, "LEASE_S", -1.0)
+    assert book.apply([reserve("a", 40)]) == [Reserved()]
+
+
+def test_whoever_was_taken_over_still_delivers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, fast = Ledger(url), Ledger(url)
+    slow.apply([reserve("a", 30)])
+    monkeypatch.setattr(module, "LEASE_S", -1.0)
+    fast.apply([reserve("a", 30)])
+    monkeypatch.undo()
+    assert slow.apply([Release("a", lost=True, note="")]) == [Done(False)]  # not its reservation any more
+    assert fast.apply([Settle("a", ANSWER, 7)]) == [Done(True)]
+    assert slow.apply([Settle("a", Answer("late", "stop"), 7)]) == [Done(False)]
+    assert slow.apply([reserve("a")]) == [Known(ANSWER, 7)]
+    assert slow.spending().lost == 37 / USD  # the reservation that was taken over, and the late answer
+
+
+def _buy(url: str, keys: list[str], sold: list[str], cap: int) -> None:
+    """What every builder does: reserve, and only then pay and settle."""
+    book = Ledger(url)
+    for key in keys:
+        while (outcome := book.apply([reserve(key, 10, cap)])[0]) == Busy():
+            time.sleep(0.001)
+        if outcome == Reserved():
+            sold.append(key)
+            book.apply([Settle(key, ANSWER, 10)])
+
+
+def test_threads_with_their_own_ledgers_never_pay_twice(url: str) -> None:
+    keys = [f"k{n}" for n in range(20)]
+    sold: list[str] = []
+    threads = [threading.Thread(target=_buy, args=(url, keys[n:] + keys[:n], sold, 150)) for n in range(0, 20, 5)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(sold) == len(set(sold)) == 15  # the cap is worth fifteen
+
+
+def _buy_in_a_process(url: str, keys: list[str], queue: "multiprocessing.Queue[list[str]]") -> None:
+    sold: list[str] = []
+    _buy(url, keys, sold, 1000)
+    queue.put(sold)
+
+
+def test_two_processes_at_once_never_pay_twice(url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    keys, queue = [f"k{n}" for n in range(30)], context.Queue()
+    children = [context.Process(target=_buy_in_a_process, args=(url, k, queue)) for k in (keys, keys[::-1])]
+    for c in children:
+        c.start()
+    sold = [key for _ in children for key in queue.get()]
+    for c in children:
+        c.join()
+    assert sorted(sold) == sorted(keys)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 2),  # who
+        st.integers(0, 3),  # which request
+        st.sampled_from(["reserve", "settle", "release", "lose", "die"]),
+        st.integers(0, 30),  # cost
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_random_interleavings_never_pass_the_cap_and_never_pay_twice(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, str, int]]
+) -> None:
+    """A world beside the ledger: what the provider charged, whether or not its answer arrived."""
+    cap, charged = 100, 0
+    url = f"sqlite:///{tmp_path_factory.mktemp('walk') / 'ledger.sqlite'}"
+    books = [Ledger(url) for _ in range(3)]
+    dead: set[str] = set()
+    held: dict[int, tuple[int, int]] = {}  # request -> who, cost
+    delivered: set[int] = set()
+    original = module._alive
+    module._alive = lambda owner, since: owner not in dead  # every book is a process of its own here
+    try:
+        for who, request, action, cost in steps:
+            key = f"r{request}"
+            if action == "reserve":
+                (outcome,) = books[who].apply([reserve(key, cost, cap)])
+                if isinstance(outcome, Reserved):
+                    assert request not in delivered
+                    assert request not in held
+                    held[request] = (who, cost)
+                elif isinstance(outcome, Known):
+                    assert request in delivered
+                elif isinstance(outcome, Busy):
+                    assert request in held
+            elif action == "die":
+                for r in [r for r, (w, _) in held.items() if w == who]:
+                    charged += held.pop(r)[1]  # at the worst, everything under way was billed
+                dead.add(books[who]._owner)
+                books[who].close()
+                books[who] = Ledger(url)
+            elif held.get(request, (None, 0))[0] == who:
+                _, reserved = held.pop(request)
+                if action == "settle":
+                    charged += min(cost, reserved)
+                    delivered.add(request)
+                    books[who].apply([Settle(key, ANSWER, min(cost, reserved))])
+                else:
+                    charged += reserved if action == "lose" else 0
+                    books[who].apply([Release(key, lost=action == "lose", note="")])
+            assert charged + sum(c for _, c in held.values()) <= cap
+    finally:
+        module._alive = original
+        for book in books:
+            book.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "DEFECTORY_LEDGER_URL: not a database"),
+        ("sqlite:////proc/nowhere/ledger.sqlite", "the ledger cannot be used"),
+        ("postgresql://me:hunter2@127.0.0.1:1/none", r"me:\*\*\*@127.0.0.1.*cannot be used"),
+    ],
+)
+def test_a_database_that_cannot_be_used(url: str, says: str) -> None:
+    with pytest.raises(DefectoryError, match=says) as caught:
+        Ledger(url)
+    assert "hunter2" not in str(caught.value)

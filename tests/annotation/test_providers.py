@@ -1,0 +1,217 @@
+"""Providers against a local stand-in server, with faults: what is answered, what is raised, what is never shown."""
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+from annotation.providers import Answer, Evidence, Request, Transient, cleaned, opened, seconds, words
+from schemas.errors import BadInput, DefectoryError
+from tests.annotation.standin import (
+    TEXT,
+    Reply,
+    Script,
+    gemini_answer,
+    gemini_error,
+    openai_answer,
+    openai_error,
+    standin,
+)
+
+KEY = "sk-very-secret-0123456789"
+MODELS = {"openai": "gpt-4o", "gemini": "gemini-2.5-flash"}
+ANSWERS = {"openai": openai_answer, "gemini": gemini_answer}
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+
+
+def request(provider: str = "openai", **changes: Any) -> Request:
+    values: dict[str, Any] = {
+        "model": MODELS[provider], "system": "Be plain.", "prompt": "What is it?", "asks": "open", "candidate": 0,
+        "temperature": 0.9, "max_tokens": 300, "image": b"\xff\xd8jpeg",
+    }  # fmt: skip
+    return Request(**{**values, **changes})
+
+
+def send(provider: str, script: Script, timeout_s: float = 10.0) -> tuple[Answer, list[dict[str, Any]]]:
+    async def once(url: str) -> Answer:
+        async with opened(provider, url, timeout_s) as p:
+            return await p.answer(request(provider))
+
+    with standin(script) as server:
+        return asyncio.run(once(server.url)), server.requests
+
+
+def test_openai_is_asked_and_answers() -> None:
+    answer, (sent,) = send("openai", lambda n, body: Reply(openai_answer()))
+    assert answer == Answer(TEXT, "stop", "gpt-4o-2024-08-06", 900, 40)
+    assert (sent["model"], sent["temperature"], sent["max_tokens"]) == ("gpt-4o", 0.9, 300)
+    assert sent["messages"][0] == {"role": "system", "content": "Be plain."}
+    assert sent["messages"][1]["content"][1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    assert sent["authorization"] == f"Bearer {KEY}"
+
+
+def test_gemini_is_asked_and_answers() -> None:
+    answer, (sent,) = send("gemini", lambda n, body: Reply(gemini_answer()))
+    assert answer == Answer(TEXT, "stop", "gemini-2.5-flash-001", 900, 40)  # thoughts are billed, too
+    assert sent["path"].endswith("models/gemini-2.5-flash:generateContent")
+    assert sent["generationConfig"]["temperature"] == 0.9
+    assert sent["generationConfig"]["maxOutputTokens"] == 300
+    assert sent["systemInstruction"]["parts"][0]["text"] == "Be plain."
+    assert sent["contents"][0]["parts"][1]["inlineData"] == {"data": "_9hqcGVn", "mime_type": "image/jpeg"}
+    assert sent["authorization"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("provider", "body", "finish", "text"),
+    [
+        ("openai", openai_answer("It is", "length"), "length", "It is"),
+        ("openai", openai_answer(None, refusal="I can't help with that."), "refused", "I can't help with that."),
+        ("openai", openai_answer("", "content_filter"), "refused", ""),
+        ("openai", openai_answer(None), "stop", ""),
+        ("gemini", gemini_answer("It is", "MAX_TOKENS"), "length", "It is"),
+        ("gemini", gemini_answer(None, "SAFETY"), "refused", ""),
+        ("gemini", {"promptFeedback": {"blockReason": "SAFETY"}}, "refused", "SAFETY"),
+        ("gemini", gemini_answer(None), "stop", ""),
+    ],
+)
+def test_answers_that_end_otherwise(provider: str, body: dict[str, Any], finish: str, text: str) -> None:
+    answer, _ = send(provider, lambda n, _: Reply(body))
+    assert (answer.finish, answer.text) == (finish, text)
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+@pytest.mark.parametrize(
+    ("reply", "billed"),
+    [
+        (Reply({}, 500), False),
+        (Reply({}, 503), False),
+        (Reply(drop=True), True),
+        (Reply(delay_s=5.0), True),  # a time-out, below
+        (Reply({"choices": [], "candidates": []}), True),
+    ],
+)
+def test_faults_that_another_try_may_mend(provider: str, reply: Reply, billed: bool) -> None:
+    with pytest.raises(Transient) as caught:
+        send(provider, lambda n, _: reply, timeout_s=0.5)
+    assert caught.value.billed is billed
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_truncated_json(provider: str) -> None:
+    with pytest.raises(Transient) as caught:
+        send(provider, lambda n, _: Reply(ANSWERS[provider](), cut=30))
+    assert caught.value.billed
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_a_server_that_is_not_there(provider: str) -> None:
+    async def once() -> Answer:
+        async with opened(provider, "http://127.0.0.1:9") as p:
+            return await p.answer(request(provider))
+
+    with pytest.raises(Transient, match=r"127\.0\.0\.1:9: the connection failed") as caught:
+        asyncio.run(once())
+    assert not caught.value.billed
+
+
+@pytest.mark.parametrize(
+    ("provider", "reply", "wait"),
+    [
+        ("openai", Reply(openai_error("slow down"), 429, {"retry-after": "7"}), 7.0),
+        ("openai", Reply(openai_error("busy"), 503, {"retry-after": "2"}), 2.0),
+        ("openai", Reply(openai_error("slow down"), 429), None),
+        ("gemini", Reply(gemini_error(429, "slow down"), 429, {"retry-after": "7"}), 7.0),
+        ("gemini", Reply(gemini_error(429, "slow down", [{"@type": "RetryInfo", "retryDelay": "34s"}]), 429), 34.0),
+    ],
+)
+def test_retry_after(provider: str, reply: Reply, wait: float | None) -> None:
+    with pytest.raises(Transient) as caught:
+        send(provider, lambda n, _: reply)
+    assert (caught.value.retry_after, caught.value.billed) == (wait, False)
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "body", "says"),
+    [
+        ("openai", 401, openai_error(f"Incorrect API key provided: {KEY}"), "key in OPENAI_API_KEY was refused"),
+        ("openai", 404, openai_error("no such model", "model_not_found"), "caption.model gpt-4o: .* does not know it"),
+        ("openai", 429, openai_error("You exceeded your quota", "insufficient_quota"), "no credit left"),
+        ("openai", 400, openai_error("Unsupported value", None, "temperature"), "does not accept `temperature`"),
+        ("gemini", 400, gemini_error(400, f"API key not valid: {KEY}"), "key in GEMINI_API_KEY was refused"),
+        ("gemini", 403, gemini_error(403, "denied"), "key in GEMINI_API_KEY was refused"),
+        ("gemini", 404, gemini_error(404, "no such model"), "caption.model gemini-2.5-flash: .* does not know it"),
+    ],
+)
+def test_faults_that_stop_the_build(provider: str, status: int, body: dict[str, Any], says: str) -> None:
+    with pytest.raises(DefectoryError, match=says) as caught:
+        send(provider, lambda n, _: Reply(body, status))
+    assert not isinstance(caught.value, Transient | BadInput)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_faults_of_one_request(provider: str) -> None:
+    body = openai_error(f"bad image {KEY}") if provider == "openai" else gemini_error(400, f"bad image {KEY}")
+    with pytest.raises(BadInput, match=r"refused this request \(400 bad image \*\*\*\)"):
+        send(provider, lambda n, _: Reply(body, 400))
+
+
+@pytest.mark.parametrize(
+    ("provider", "variable"), [("openai", "OPENAI_API_KEY"), ("gemini", "GEMINI_API_KEY or GOOGLE")]
+)
+def test_a_missing_key(provider: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    async def once() -> None:
+        async with opened(provider):
+            raise AssertionError("opened without a key")
+
+    with pytest.raises(DefectoryError, match=f"set {variable}"):
+        asyncio.run(once())
+
+
+def test_the_key_of_a_request_covers_everything_in_it() -> None:
+    picture = np.zeros((4, 4, 3), np.uint8)
+    evidence = Evidence(picture, None, "vase", "", None, 0)
+    other = Evidence(picture + 1, None, "vase", "", None, 0)
+    variants = [
+        request(), request(candidate=1), request(prompt="?"), request(system="?"), request(model="x"),
+        request(temperature=0.0), request(max_tokens=1), request(image=b"y"), request(image=None), request(asks="size"),
+        request(evidence=evidence), request(evidence=other),
+    ]  # fmt: skip
+    keys = [r.key("openai") for r in variants] + [request().key("gemini")]
+    assert len(set(keys)) == len(keys)
+    assert request().key("openai") == keys[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [
+        ("7", 7.0),
+        ("1.5", 1.5),
+        ("34s", 34.0),
+        (None, None),
+        ("", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+    ],
+)
+def test_seconds(value: str | None, wait: float | None) -> None:
+    assert seconds(value) == wait
+
+
+def test_model_output_is_not_trusted() -> None:
+    assert cleaned("  a\x00b\n\u202ec\u200b ", "stop") == ("a b c", "stop")
+    text, finish = cleaned("x" * 10_000, "stop")
+    assert (len(text), finish) == (4000, "length")
+
+
+def test_words_hide_keys() -> None:
+    assert words("key sk-abc***wxyz and AIzaSyABCDEF and mine", "mine") == "key sk-*** and AIza*** and ***"
