@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def text(edition: Edition, folder: Path, tables: dict[str, int]) -> str:
             description=DESCRIPTIONS[table],
             content_url=f"manifest/{table}.parquet",
             content_size=f"{(folder / 'manifest' / f'{table}.parquet').stat().st_size} B",
-            encoding_formats=["application/vnd.apache.parquet"],
+            encoding_formats=["application/x-parquet"],
             sha256=sha256_file(folder / "manifest" / f"{table}.parquet"),
         )
         for table in tables
@@ -119,20 +120,42 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def declared(folder: Path) -> dict[str, Any]:
+    """The metadata as plain JSON. Raises ValueError when it is no JSON object."""
+    found = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError("croissant.json: is no JSON object")
+    return found
+
+
 def opened(folder: Path) -> Any:
     """The release as an `mlcroissant.Dataset`, validated.
 
     Nothing is fetched: metadata that names anything but files of the folder is refused first. Raises
-    ValueError (or the library's ValidationError, which is one) with what is wrong.
+    ValueError with what is wrong.
     """
     import mlcroissant as mlc
 
-    declared = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
-    if not isinstance(declared, dict) or not isinstance(declared.get("@context"), dict):
+    found = declared(folder)
+    if not isinstance(found.get("@context"), dict):
         raise ValueError("croissant.json: has no inline @context")
-    for entry in declared.get("distribution", []):
-        url, kind = entry.get("contentUrl", ""), entry.get("encodingFormat", "")
-        if ":" in url or url.startswith("/") or ".." in Path(url).parts or "git" in str(kind):
+    for entry in found.get("distribution", []):
+        url, kind = str(entry.get("contentUrl", "")), str(entry.get("encodingFormat", ""))
+        if ":" in url or url.startswith("/") or ".." in Path(url).parts or "git" in kind:
             raise ValueError(f"croissant.json: {entry.get('@id')}: `{url}` is no file of the release")
-    with _quiet():
-        return mlc.Dataset(jsonld=str(folder / "croissant.json"))
+    try:
+        with _quiet():
+            return mlc.Dataset(jsonld=str(folder / "croissant.json"))
+    except mlc.ValidationError as e:
+        raise ValueError(f"croissant.json: {e}") from None
+
+
+def records(described: Any, table: str, count: int) -> list[dict[str, Any]]:
+    """The first records of a table, read by the library. Raises ValueError when it cannot."""
+    from mlcroissant._src.core.issues import GenerationError
+
+    try:
+        with _quiet():
+            return list(islice(described.records(table), count))
+    except GenerationError as e:
+        raise ValueError(f"croissant.json: {table}: {e}") from None

@@ -89,17 +89,27 @@ def _conformed(block: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def opened(folder: Path) -> duckdb.DuckDBPyConnection:
+def bounded(con: duckdb.DuckDBPyConnection, spill: Path) -> None:
+    """Sort within MEMORY and put what does not fit in `spill`, not in the folder that the command was called from."""
+    con.execute(f"SET memory_limit = '{MEMORY}'")
+    con.execute(f"SET temp_directory = '{_quoted(spill)}'")
+
+
+def opened(folder: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     """A connection with one view per table over the Parquet files in `folder`.
 
     Raises duckdb.Error for a file that is missing or no Parquet.
     """
     con = duckdb.connect()
-    con.execute(f"SET memory_limit = '{MEMORY}'")
+    bounded(con, spill)
     for table in ORDER:
-        file = str(folder / f"{table}.parquet").replace("'", "''")
+        file = _quoted(folder / f"{table}.parquet")
         con.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet('{file}')")  # noqa: S608 - quoted
     return con
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def metadata(file: Path) -> dict[str, str]:

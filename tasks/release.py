@@ -142,8 +142,9 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> tuple[Edition, dict[str, int]]:
+    spill = workspace.root / "work" / "release"
     with workspace.connect() as con:
-        con.execute(f"SET memory_limit = '{manifest.MEMORY}'")
+        manifest.bounded(con, spill)
         rejected, incomplete = _left_out(con)
         left_out = rejected | incomplete
         con.register("left_out", pa.table({"sample": list(left_out), "reason": list(left_out.values())}, _LEFT_OUT))
@@ -163,7 +164,7 @@ def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> 
         )
         tables = _manifest(con, folder, edition)
         _media(con, folder, workspace)
-    with manifest.opened(folder / "manifest") as con:
+    with manifest.opened(folder / "manifest", spill) as con:
         numbers = _shards(con, folder, edition, recipe.release.shard_mb)
         tallies = figures.tally(con, tables)
         (folder / "README.md").write_text(card.text(edition, numbers, tallies), encoding="utf-8")
