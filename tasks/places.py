@@ -132,7 +132,8 @@ def _judged(surface: Surface, point: Points, normal: Points, radius: float, turn
     dip = 1.2 * radius * float(np.sqrt(max(0.0, 1 - mean[2] ** 2)))
     lifted = float(point[2]) / max(dip, CLEAR)
     free = surface.hits((point + CLEAR * mean)[None], mean)[0]
-    room = float(free[0] / (2.5 * radius)) if len(free) else 1.0
+    # A place that looks at another part of the object lies in its shade: inside a cup, behind a handle.
+    room = float(free[0]) if len(free) else 1.0
     marks = (seen / MIN_SEEN, flat / MIN_FLAT, cover / MIN_COVER, lifted, room)
     fit = float(np.prod(np.clip(marks, 0, 1)))
     return Place(point, mean, *frame(mean, turn), fit=fit, seen=seen)
