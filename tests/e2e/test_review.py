@@ -1,0 +1,293 @@
+"""The review round trip through a real Label Studio, by two accounts and once by hand in a browser."""
+
+import dataclasses
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from annotation.labels import current
+from flows import services
+from schemas.errors import DefectoryError
+from schemas.recipe import Recipe
+from schemas.rows import Annotation, Interval, Verdict
+from tasks import review
+from tasks.review import PullReport, PushReport, Server
+from tasks.workspace import Workspace
+from tests import factory
+
+pytestmark = pytest.mark.services
+
+BROWSER = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    home: Path
+    media_root: Path
+    server: Server
+    secret: dict[str, str] = dataclasses.field(repr=False)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    if not services.LABEL_STUDIO.exists():
+        pytest.skip("needs .venv-labelstudio")
+    folder = tmp_path_factory.mktemp("stack")
+    home, media_root = folder / "home", folder / "media"
+    try:
+        services.up(home, media_root, print)
+        yield Stack(home, media_root, review.connect(home), services.credentials(home))
+    finally:
+        services.down(home)
+
+
+def made(stack: Stack, dataset: str, **changes: Any) -> tuple[Workspace, Recipe]:
+    """A workspace of its own for each test: seven instances, two clips each."""
+    recipe = factory.recipe(dataset=dataset, **changes)
+    return factory.build(stack.media_root / dataset, recipe), recipe
+
+
+def tasks_of(server: Server, report: PushReport) -> list[Any]:
+    project = int(report.url.split("/")[-2])
+    return sorted(server.client.tasks.list(project=project), key=lambda t: t.data["title"] + t.data["sample"])
+
+
+def submit(client: Any, task: Any, cancelled: bool = False, **said: Any) -> Any:
+    """What the page sends when one changes `said` in the pre-filled answer, accepts the rest and submits."""
+    (prediction,) = task.predictions
+    result = [r for r in prediction.result if r["from_name"] not in said]
+    for name, value in {"interval_verdict": "accept", "caption_verdict": "accept", **said}.items():
+        if name == "visible":
+            for start, end in value:
+                region = {"ranges": [{"start": start, "end": end}], "timelinelabels": ["Defect visible"]}
+                result.append({"from_name": name, "to_name": "clip", "type": "timelinelabels", "value": region})
+            continue
+        kind, key = ("choices", "choices") if name.endswith(("verdict", "choice")) else ("textarea", "text")
+        result.append({"from_name": name, "to_name": "clip", "type": kind, "value": {key: [value]}})
+    return client.annotations.create(id=task.id, result=result, was_cancelled=cancelled)
+
+
+def second_reviewer(stack: Stack) -> Any:
+    """Another account, made by invitation, and its own client."""
+    from label_studio_sdk import LabelStudio
+
+    url, bearer = stack.server.url, {"Authorization": f"Token {stack.secret['token']}"}
+    link = httpx.get(f"{url}/api/invite", headers=bearer).json()["invite_url"]
+    with httpx.Client(base_url=url, follow_redirects=True) as browser:
+        page = browser.get(link)
+        hidden = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        form = {
+            "email": "second@example.org",
+            "password": "a-long-enough-word",
+            "csrfmiddlewaretoken": hidden.group(1) if hidden else "",
+        }
+        browser.post(link, data=form, headers={"Referer": url})
+        token = browser.get("/api/current-user/token").json()["token"]
+    return LabelStudio(base_url=url, api_key=token)
+
+
+def people(workspace: Workspace, sample: str) -> dict[tuple[str, str], Annotation]:
+    rows = [a for a in workspace.rows(Annotation) if a.author_kind == "person" and a.sample == sample]
+    return {(a.author, a.task): a for a in rows}
+
+
+def test_two_reviewers_work_comes_back_as_rows_of_their_own(stack: Stack) -> None:
+    workspace, recipe = made(stack, "two-reviewers")
+    pushed = review.push(workspace, recipe, stack.server)
+    assert (pushed.created, pushed.updated, pushed.unchanged, pushed.untouched) == (14, 0, 0, 0)
+    assert review.push(workspace, recipe, stack.server) == dataclasses.replace(pushed, created=0, unchanged=14)
+
+    first, second = stack.server.client, second_reviewer(stack)
+    one, two, three, four, *_ = tasks_of(stack.server, pushed)
+    submit(first, one)
+    submit(second, one, visible=[(2, 4), (6, 9)], caption="By the second reviewer.")
+    submit(first, two, interval_verdict="reject", interval_comment="never seen")
+    submit(first, three, cancelled=True)
+    httpx.post(
+        f"{stack.server.url}/api/tasks/{four.id}/drafts", json={"result": [], "lead_time": 1},
+        headers={"Authorization": f"Token {stack.secret['token']}"},
+    ).raise_for_status()  # fmt: skip
+
+    pulled = review.pull(workspace, recipe, stack.server)
+    assert pulled == PullReport(pushed.url, decisions=6, reviewers=2, accepted=3, corrected=2, rejected=1)
+    mine = people(workspace, one.data["sample"])
+    authors = sorted({author for author, _ in mine})
+    assert len(mine) == 4
+    assert len(authors) == 2
+    assert {mine[authors[0], t].status for t in review.TASKS} == {"accepted"}
+    assert mine[authors[1], "visible_interval"].intervals == [Interval(1, 4), Interval(5, 9)]
+    assert mine[authors[1], "caption"].text == "By the second reviewer."
+    (refused,) = [v for v in workspace.rows(Verdict) if v.verdict == "rejected"]
+    assert (refused.sample, refused.comment) == (two.data["sample"], "never seen")
+    rows = repr([*workspace.rows(Annotation), *workspace.rows(Verdict)])
+    assert "example.org" not in rows
+    assert services.EMAIL not in rows
+
+    assert review.pull(workspace, recipe, stack.server).decisions == 0
+    assert review.push(workspace, recipe, stack.server).created == 0
+    found = review.status(workspace, recipe, stack.server)
+    assert (found.tasks, found.done, found.waiting, found.passed) == (14, 2, 12, False)
+
+
+def test_a_changed_mind_is_a_new_row_and_a_full_round_passes(stack: Stack) -> None:
+    workspace, recipe = made(stack, "full-round")
+    tasks = tasks_of(stack.server, review.push(workspace, recipe, stack.server))
+    answers = [submit(stack.server.client, task) for task in tasks]
+    assert review.pull(workspace, recipe, stack.server).accepted == 28
+    assert review.status(workspace, recipe, stack.server).passed
+    before = people(workspace, tasks[0].data["sample"])
+
+    changed = [r if r["from_name"] != "caption" else {**r, "value": {"text": ["Better."]}} for r in answers[0].result]
+    stack.server.client.annotations.update(id=answers[0].id, result=changed)
+    assert review.pull(workspace, recipe, stack.server).decisions == 1
+    (author, _), *_ = before
+    label = current(workspace.rows(Annotation))[tasks[0].data["sample"]].by_task["caption"]
+    assert (label.text, label.author, label.status) == ("Better.", author, "corrected")
+    assert label.supersedes == before[author, "caption"].id
+
+
+def test_pushing_again_updates_what_nobody_touched_and_only_that(stack: Stack) -> None:
+    workspace, recipe = made(stack, "changing")
+    pushed = review.push(workspace, recipe, stack.server)
+    begun, left, *_ = [
+        t for t in tasks_of(stack.server, pushed) if t.predictions[0].result[0]["from_name"] == "visible"
+    ]
+    submit(stack.server.client, begun)
+
+    demanding = factory.recipe(dataset="changing", visibility={"min_pixels": 8, "min_frames": 9})
+    factory.run(factory.visibility, workspace, demanding)
+    again = review.push(workspace, demanding, stack.server)
+    assert (again.created, again.untouched) == (0, 1)
+    assert again.updated + again.unchanged == 13
+    assert again.updated >= 2
+    now = {t.id: t for t in tasks_of(stack.server, pushed)}
+    assert now[begun.id].data == begun.data
+    assert now[left.id].data["content"] != left.data["content"]
+    (prediction,) = now[left.id].predictions
+    assert "visible" not in {r["from_name"] for r in prediction.result}
+    assert review.push(workspace, demanding, stack.server).updated == 0
+
+
+def test_labels_that_would_open_as_empty_regions_are_not_sent(stack: Stack) -> None:
+    workspace, recipe = made(stack, "reconfigured")
+    pushed = review.push(workspace, recipe, stack.server)
+    project = int(pushed.url.split("/")[-2])
+    config = stack.server.client.projects.get(id=project).label_config
+    stack.server.client.projects.update(id=project, label_config=config.replace('name="visible"', 'name="seen"'))
+    with pytest.raises(DefectoryError, match="restore the configuration"):
+        review.push(workspace, recipe, stack.server)
+
+
+def test_a_refused_token_is_a_sentence_without_the_token(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "f" * 40)
+    with pytest.raises(DefectoryError, match="refuses the token from LABEL_STUDIO_API_KEY") as caught:
+        review.connect(stack.home)
+    assert "f" * 40 not in str(caught.value)
+
+
+def test_only_the_media_of_a_workspace_are_shown_and_only_to_those_logged_in(stack: Stack) -> None:
+    workspace, recipe = made(stack, "private")
+    pushed = review.push(workspace, recipe, stack.server)
+    video = tasks_of(stack.server, pushed)[0].data["unmarked"]
+    bearer = {"Authorization": f"Token {stack.secret['token']}"}
+
+    def get(path: str, **headers: str) -> httpx.Response:
+        return httpx.get(stack.server.url + path, headers=headers)
+
+    shown = get(video, Range="bytes=0-99", **bearer)
+    assert (shown.status_code, len(shown.content)) == (206, 100)
+    assert get(video).status_code == 401
+    for path in ("private/recipe.json", "private/media/../recipe.json", "../home/credentials.json", "/etc/passwd"):
+        assert not get(f"/data/local-files/?d={path}", **bearer).is_success
+
+
+def test_nobody_signs_up_without_an_invitation(stack: Stack) -> None:
+    with httpx.Client(base_url=stack.server.url, follow_redirects=True) as browser:
+        page = browser.get("/user/signup/")
+        hidden = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        form = {"email": "stranger@example.org", "password": "a-long-enough-word"}
+        form["csrfmiddlewaretoken"] = hidden.group(1) if hidden else ""
+        browser.post("/user/signup/", data=form, headers={"Referer": stack.server.url})
+    assert "stranger@example.org" not in {u.email for u in stack.server.client.users.list()}
+
+
+def test_the_worker_runs_a_push_that_the_prefect_ui_asks_for(stack: Stack) -> None:
+    workspace, recipe = made(stack, "by-worker")
+    api = services.prefect_api_url(stack.home)
+    found = httpx.get(f"{api}/deployments/name/review-push/review-push").json()
+    run = httpx.post(
+        f"{api}/deployments/{found['id']}/create_flow_run", json={"parameters": {"workspace": str(workspace.root)}}
+    ).json()
+    deadline, state = time.monotonic() + 120, ""
+    while state not in ("COMPLETED", "FAILED", "CRASHED") and time.monotonic() < deadline:
+        time.sleep(0.5)
+        state = httpx.get(f"{api}/flow_runs/{run['id']}").json()["state"]["type"]
+    assert state == "COMPLETED"
+    assert review.push(workspace, recipe, stack.server).unchanged == 14
+
+
+def test_a_clip_is_reviewed_by_hand_in_a_browser(stack: Stack, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    workspace, recipe = made(stack, "by-hand")
+    pushed = review.push(workspace, recipe, stack.server)
+    task = next(t for t in tasks_of(stack.server, pushed) if t.predictions[0].result[0]["from_name"] == "visible")
+    region = task.predictions[0].result[0]["value"]["ranges"][0]
+
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=BROWSER)
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        hosts: set[str] = set()
+        page.on("request", lambda request: hosts.add(httpx.URL(request.url).host))
+        page.goto(f"{stack.server.url}/user/login/")
+        page.fill("input[name=email]", stack.secret["email"])
+        page.fill("input[name=password]", stack.secret["password"])
+        page.click("button[type=submit]")
+        page.wait_for_load_state("networkidle")
+        page.goto(f"{pushed.url}?task={task.id}")
+
+        # The candidate interval is there; clicking it goes to its first frame, in both videos.
+        page.locator(".lsf-tree, .lsf-outliner").get_by_text("Defect visible").first.click()
+        start, end = page.get_by_label("Start frame"), page.get_by_label("End frame")
+        if not start.count():
+            numbers = page.locator("input[type=number]")
+            start, end = numbers.nth(0), numbers.nth(1)
+        assert (int(start.input_value()), int(end.input_value())) == (region["start"], region["end"])
+        page.wait_for_function(
+            "n => document.querySelector('.lsf-frames-control').innerText.startsWith(n)", arg=str(region["start"])
+        )
+        # One frame shorter, another caption, both accepted with their keys.
+        end.fill(str(region["end"] - 1))
+        end.press("Tab")
+        page.get_by_text("Seen from the front").first.click()
+        page.locator("body").click(position={"x": 5, "y": 5})
+        page.keyboard.press("q")
+        page.keyboard.press("a")
+        page.screenshot(path=tmp_path / "labelling.png")
+        page.get_by_role("button", name="Submit").click()
+        page.get_by_text("Annotation saved successfully").wait_for()
+        browser.close()
+
+    assert hosts <= {services.HOST, ""}
+    pulled = review.pull(workspace, recipe, stack.server)
+    assert (pulled.decisions, pulled.corrected, pulled.problems) == (2, 2, ())
+    labels = current(workspace.rows(Annotation))[task.data["sample"]].by_task
+    assert labels["visible_interval"].intervals == [Interval(region["start"] - 1, region["end"] - 1)]
+    assert labels["caption"].text.startswith("Seen from the front")
