@@ -40,8 +40,8 @@ def scaled(tree: Any, where: Any, x: float, y: float, z: float, turn: float = 0.
     return node(tree, "Mapping", {"Vector": where, "Scale": (x, y, z), "Rotation": (0, 0, turn)}).outputs[0]
 
 
-def math(tree: Any, operation: str, a: Any, b: Any = 0.0) -> Any:
-    return node(tree, "Math", {0: a, 1: b}, operation=operation).outputs[0]
+def arithmetic(tree: Any, operation: str, a: Any, b: Any = 0.0, c: Any = 0.0) -> Any:
+    return node(tree, "Math", {0: a, 1: b, 2: c}, operation=operation).outputs[0]
 
 
 def ramp(tree: Any, factor: Any, dark: Colour, light: Colour, low: float = 0.3, high: float = 0.7) -> Any:
@@ -83,9 +83,9 @@ def plastic(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 def clay(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     palette = ((0.50, 0.40, 0.29), (0.42, 0.38, 0.34), (0.55, 0.50, 0.43), (0.36, 0.26, 0.17), (0.33, 0.35, 0.34))
     base = colour(rng, palette)
-    grain = noise(tree, where, rng.uniform(14.0, 24.0), 5.0)
+    grain = noise(tree, where, rng.uniform(26.0, 40.0), 3.0)
     return {
-        "Base Color": ramp(tree, grain, shade(base, 0.72), shade(base, 1.12)),
+        "Base Color": ramp(tree, grain, shade(base, 0.78), shade(base, 1.08)),
         "Roughness": rng.uniform(0.85, 1.0),
         "Specular IOR Level": 0.15,
         "Normal": bump(tree, grain, 0.5, 0.006),
@@ -117,8 +117,7 @@ def wood(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
         wave_type="BANDS", bands_direction="X",
     ).outputs["Fac"]  # fmt: skip
     fibres = noise(tree, scaled(tree, where, 60.0, 60.0, 3.0), 1.0, 1.0)
-    grain = math(tree, "MULTIPLY_ADD", fibres, 0.35)
-    tree.links.new(rings, grain.node.inputs[2])
+    grain = arithmetic(tree, "MULTIPLY_ADD", fibres, 0.35, rings)
     return {
         "Base Color": ramp(tree, grain, shade(base, 0.55), shade(base, 1.08), 0.15, 1.05),
         "Roughness": rng.uniform(0.42, 0.65),
@@ -132,7 +131,7 @@ def leather(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     cells = node(
         tree, "TexVoronoi", {"Vector": where, "Scale": rng.uniform(55.0, 75.0)}, feature="DISTANCE_TO_EDGE"
     ).outputs["Distance"]  # fmt: skip
-    pebbles = math(tree, "MINIMUM", math(tree, "MULTIPLY", cells, 4.0), 1.0)
+    pebbles = arithmetic(tree, "MINIMUM", arithmetic(tree, "MULTIPLY", cells, 4.0), 1.0)
     return {
         "Base Color": ramp(tree, pebbles, shade(base, 0.55), shade(base, 1.1), 0.0, 0.6),
         "Roughness": rng.uniform(0.42, 0.6),
@@ -144,7 +143,7 @@ def fabric(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     palette = ((0.10, 0.20, 0.42), (0.45, 0.42, 0.36), (0.12, 0.28, 0.18), (0.30, 0.31, 0.33), (0.48, 0.38, 0.14),
                (0.20, 0.36, 0.40))  # fmt: skip
     base = colour(rng, palette)
-    scale = rng.uniform(11.0, 15.0)
+    scale = rng.uniform(18.0, 24.0)
     # Threads along three axes cross on any surface, whichever way it faces; two of them make the weave.
     warp, weft = (
         node(
@@ -153,53 +152,51 @@ def fabric(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
         ).outputs["Fac"]
         for direction, turn in (("DIAGONAL", 0.0), ("DIAGONAL", np.pi))
     )  # fmt: skip
-    weave = math(tree, "MAXIMUM", math(tree, "MULTIPLY", warp, 0.85), weft)
+    weave = arithmetic(tree, "MAXIMUM", arithmetic(tree, "MULTIPLY", warp, 0.85), weft)
     return {
-        "Base Color": ramp(tree, weave, shade(base, 0.42), shade(base, 1.15), 0.2, 0.95),
+        "Base Color": ramp(tree, weave, shade(base, 0.6), shade(base, 1.15), 0.25, 0.95),
         "Roughness": 0.95,
         "Specular IOR Level": 0.1,
         "Sheen Weight": rng.uniform(0.2, 0.5),
-        "Normal": bump(tree, weave, 0.5, 0.006),
+        "Normal": bump(tree, weave, 0.5, 0.004),
     }
 
 
 def concrete(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
-    base = colour(rng, ((0.34, 0.34, 0.33), (0.42, 0.41, 0.38), (0.25, 0.26, 0.27)))
-    stains = noise(tree, where, rng.uniform(1.2, 2.4), 6.0)
+    base = colour(rng, ((0.30, 0.30, 0.29), (0.36, 0.35, 0.32), (0.22, 0.23, 0.24)))
+    stains = noise(tree, where, rng.uniform(2.0, 3.5), 3.0)
+    grain = noise(tree, where, 60.0, 1.0)
+    mottled = arithmetic(tree, "MULTIPLY_ADD", grain, 0.35, stains)
     return {
-        "Base Color": ramp(tree, stains, shade(base, 0.6), shade(base, 1.25), 0.25, 0.75),
-        "Roughness": rng.uniform(0.7, 0.9),
-        "Normal": bump(tree, stains, 0.25, 0.03),
+        "Base Color": ramp(tree, mottled, shade(base, 0.6), shade(base, 1.25), 0.4, 0.95),
+        "Roughness": rng.uniform(0.75, 0.95),
+        "Specular IOR Level": 0.25,
+        "Normal": bump(tree, grain, 0.25, 0.004),
     }
 
 
 def tiles(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, ((0.55, 0.56, 0.55), (0.30, 0.36, 0.38), (0.50, 0.46, 0.38), (0.20, 0.22, 0.24)))
-    bricks = _bricks(tree, where, rng, 0.0, (1.0, 1.0), shade(base, 0.9), shade(base, 1.1), shade(base, 0.4), 0.012)
+    turned = scaled(tree, where, 1.0, 1.0, 1.0, rng.uniform(0, np.pi))
+    bricks = _bricks(tree, turned, rng, 0.0, (1.0, 1.0), shade(base, 0.9), shade(base, 1.1), shade(base, 0.4), 0.012)
     return {
         "Base Color": bricks.outputs["Color"],
         "Roughness": rng.uniform(0.22, 0.45),
-        "Normal": bump(tree, math(tree, "SUBTRACT", 1.0, bricks.outputs["Fac"]), 0.4, 0.01),
+        "Normal": bump(tree, arithmetic(tree, "SUBTRACT", 1.0, bricks.outputs["Fac"]), 0.4, 0.01),
     }
 
 
 def planks(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, ((0.36, 0.24, 0.13), (0.46, 0.35, 0.22), (0.20, 0.14, 0.09), (0.40, 0.37, 0.32)))
-    bricks = _bricks(tree, where, rng, 0.5, (4.0, 0.6), shade(base, 0.75), shade(base, 1.2), shade(base, 0.2), 0.006)
-    fibres = noise(
-        tree,
-        scaled(
-            tree, where, 1.5, 30.0, 1.0, bricks.inputs["Vector"].links[0].from_node.inputs["Rotation"].default_value[2]
-        ),
-        1.0,
-        3.0,
-    )
+    turned = scaled(tree, where, 1.0, 1.0, 1.0, rng.uniform(0, np.pi))
+    bricks = _bricks(tree, turned, rng, 0.5, (4.0, 0.6), shade(base, 0.75), shade(base, 1.2), shade(base, 0.2), 0.006)
+    fibres = noise(tree, scaled(tree, turned, 1.5, 30.0, 1.0), 1.0, 2.0)
     tint = ramp(tree, fibres, (0.6, 0.6, 0.6, 1.0), (1.0, 1.0, 1.0, 1.0))
     blend = node(tree, "Mix", {0: 1.0, 6: bricks.outputs["Color"], 7: tint}, data_type="RGBA", blend_type="MULTIPLY")
     return {
         "Base Color": blend.outputs[2],
         "Roughness": rng.uniform(0.4, 0.65),
-        "Normal": bump(tree, math(tree, "SUBTRACT", 1.0, bricks.outputs["Fac"]), 0.3, 0.01),
+        "Normal": bump(tree, arithmetic(tree, "SUBTRACT", 1.0, bricks.outputs["Fac"]), 0.3, 0.01),
     }
 
 
@@ -234,12 +231,10 @@ def _bricks(
     tree: Any, where: Any, rng: np.random.Generator, offset: float, size: tuple[float, float],
     one: Colour, two: Colour, joint: Colour, width: float,
 ) -> Any:  # fmt: skip
-    turned = scaled(tree, where, 1.0, 1.0, 1.0, rng.uniform(0, np.pi))
-    scale = rng.uniform(1.6, 2.6)
     return node(
         tree, "TexBrick",
-        {"Vector": turned, "Color1": one, "Color2": two, "Mortar": joint, "Scale": scale, "Mortar Size": width,
-         "Mortar Smooth": 0.2, "Bias": 0.0, "Brick Width": size[0], "Row Height": size[1]},
+        {"Vector": where, "Color1": one, "Color2": two, "Mortar": joint, "Scale": rng.uniform(1.6, 2.6),
+         "Mortar Size": width, "Mortar Smooth": 0.2, "Bias": 0.0, "Brick Width": size[0], "Row Height": size[1]},
         offset=offset,
     )  # fmt: skip
 
@@ -263,6 +258,6 @@ def material(name: str, surface: Surface, seed: int, label: str | None = None) -
     node(tree, "OutputMaterial", {"Surface": principled.outputs["BSDF"]})
     if label:
         value = node(tree, "Attribute", attribute_name=label).outputs["Fac"]
-        aov = node(tree, "OutputAOV", {"Value": math(tree, "GREATER_THAN", value, 0.5)})
+        aov = node(tree, "OutputAOV", {"Value": arithmetic(tree, "GREATER_THAN", value, 0.5)})
         aov.aov_name = MARKED
     return made

@@ -14,10 +14,10 @@ SHARP_DEG = 32.0
 FLOOR_RADIUS = 40.0
 FLOOR_TEXTURE = 0.5
 """Floor patterns are this much finer than one object length per unit."""
-DAYLIGHT = 3.4
+DAYLIGHT = 3.0
 """Irradiance that every environment is brought to before its own strength: a grey card comes out grey."""
 SENSOR_MM = 36.0
-SKY_SAMPLING = 256
+SKY_SAMPLING = 128
 """Width of the importance map of the sky: fine enough for a sun, small enough for the cache."""
 
 
