@@ -17,7 +17,6 @@ from tasks.workspace import Workspace
     description="From a recipe to a release",
     flow_run_name="build {recipe.dataset}",
     persist_result=False,
-    log_prints=True,
 )
 def build(workspace: Path, recipe: Recipe, until: str = ORDER[-1]) -> dict[str, Any]:
     """Run every stage up to `until`; each does only what is not done yet. Returns what each stage reports."""

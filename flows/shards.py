@@ -32,7 +32,7 @@ RUNNERS: dict[str, Callable[[int], TaskRunner[Any]]] = {
 }
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, retry_delay_seconds=1, log_prints=False)
+@task(cache_policy=NO_CACHE, persist_result=False, retry_delay_seconds=1)
 def run_shard(stage: str, workspace: str, recipe: Recipe, shard: Shard) -> dict[str, Any]:
     """One shard; the workspace, not Prefect, remembers that it is done."""
     return execute(STAGES[stage], Workspace.open(Path(workspace)), recipe, shard)
