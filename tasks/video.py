@@ -1,5 +1,7 @@
 """Video files: deterministic H.264 encoding with ffmpeg, decoding and probing with PyAV."""
 
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ def encode(path: Path, frames: Iterable[np.ndarray], fps: int, crf: int) -> int:
 
     One x264 thread and no metadata: x264's output depends on the number of threads, and a release must
     be byte-identical on every machine. BT.709, so that players and decoders agree on the colours.
+    Raises OSError (ENOSPC) on a full disk and DefectoryError, with ffmpeg's reason, for anything else.
     """
     iterator = iter(frames)
     first = next(iterator, None)
@@ -60,7 +63,9 @@ def encode(path: Path, frames: Iterable[np.ndarray], fps: int, crf: int) -> int:
         process.kill()
         raise
     errors = process.stderr.read().decode(errors="replace").strip()
-    if process.wait() != 0:
+    if process.wait() != 0 and os.strerror(errno.ENOSPC) in errors:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    if process.returncode != 0:
         raise DefectoryError(
             f"{path.name}: ffmpeg could not write it: {errors.splitlines()[-1] if errors else 'no reason'}"
         )
