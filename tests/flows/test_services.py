@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flows import services
 from flows.services import Record
@@ -154,3 +155,14 @@ def test_state_holds_no_secret(home: Path) -> None:
     assert json.loads(kept)["labelstudio"]["url"] == "http://127.0.0.1:9"
     assert secret["token"] not in kept
     assert secret["password"] not in kept
+
+
+def test_containers_publish_their_ports_on_loopback_only_and_hold_no_secret() -> None:
+    compose = yaml.safe_load((services.ROOT / "deploy/compose.yaml").read_text())
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    for service in compose["services"].values():
+        for name, value in service["environment"].items():
+            if name.endswith(("PASSWORD", "TOKEN", "KEY")) and name != "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN":
+                assert value.startswith("${"), name
