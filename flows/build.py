@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, tags
-from tasks.release import Released
 
 from flows import stages
 from flows.reconcile import mark_crashed, tag
 from schemas.recipe import Recipe
 from tasks.dag import ORDER
+from tasks.release import Released
 from tasks.workspace import Workspace
 
 

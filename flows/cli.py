@@ -76,9 +76,8 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
 @app.command()
 def plan(recipe: RecipePath, set_: Overrides = None) -> None:
     """What a build will cost: frames, CPU hours, disk, tokens, money."""
-    from tasks.plan import forecast
-
     from schemas.recipe import load
+    from tasks.plan import forecast
 
     found = forecast(load(recipe, tuple(set_ or ())))
     rows = [{"what": name.replace("_", " "), "forecast": value} for name, value in dataclasses.asdict(found).items()]
@@ -93,10 +92,9 @@ def build(
     set_: Overrides = None,
 ) -> None:
     """Build a recipe: only what is not done yet; the same command continues after a stop."""
-    from tasks.release import is_current
-
     from schemas.recipe import load
     from tasks.dag import ORDER, unfinished
+    from tasks.release import is_current
     from tasks.workspace import Workspace
 
     if until not in ORDER:
@@ -163,17 +161,20 @@ def _next_steps(root: Path, release: Path) -> list[str]:
 def status(workspace: WorkspacePath) -> None:
     """Stages, shards, rejects, spending and waiting reviews of a workspace."""
     from tasks.status import status as look
-
     from tasks.workspace import Workspace
 
     found = look(Workspace.open(workspace))
     emit(
         dataclasses.asdict(found),
-        table(f"{workspace}: {found.dataset}, {'up to date' if not found.unfinished else 'left to do: ' + found.unfinished}",
-              [dataclasses.asdict(s) for s in found.stages]),
+        table(
+            f"{workspace}: {found.dataset}, {f'left to do: {found.unfinished}' if found.unfinished else 'up to date'}",
+            [dataclasses.asdict(s) for s in found.stages],
+        ),
         *([table("\nRejected, and why", [dataclasses.asdict(r) for r in found.rejects])] if found.rejects else ()),
-        f"\nspent: {found.spent_usd:.4f} USD   review: {found.review}   releases: {', '.join(found.releases) or 'none'}",
-    )  # fmt: skip
+        f"\nspent     {found.spent_usd:.4f} USD",
+        f"review    {found.review}",
+        f"releases  {', '.join(found.releases) or 'none'}",
+    )
 
 
 def _opened(workspace: Path) -> Any:
@@ -208,7 +209,9 @@ def review_pull(workspace: WorkspacePath) -> None:
         report = review.pull(opened, opened.recipe(), review.connect())
     emit(
         dataclasses.asdict(report),
-        f"{report.decisions} new decisions from {report.reviewers} reviewers\n"
+        f"{report.decisions} new decisions from {report.reviewers} reviewers: {report.accepted} accepted, "
+        f"{report.corrected} corrected, {report.rejected} rejected",
+        *report.problems,
         f"then: defectory release {workspace} --version X.Y.Z",
     )
 
@@ -247,7 +250,7 @@ def release(
 
 @app.command()
 def verify(release_dir: Annotated[Path, typer.Argument(help="A release's folder.", metavar="RELEASE_DIR")]) -> None:
-    """Prove a release: checksums, schemas, references, splits, shards, manifests, Croissant. Exit 0 only if all hold."""
+    """Prove a release: checksums, references, splits, shards, manifests, Croissant; exit 0 only if all hold."""
     from tasks.verify import verify as prove
 
     checks = prove(release_dir)

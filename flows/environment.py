@@ -31,5 +31,5 @@ def prepare(debug: bool = False) -> None:
                 pass
         except (URLError, OSError, ValueError):
             raise DefectoryError(
-                f"PREFECT_API_URL {url}: the Prefect server does not answer; start it with `make up`, or unset the variable"
+                f"PREFECT_API_URL {url}: the Prefect server does not answer; start it, or unset the variable"
             ) from None

@@ -22,7 +22,8 @@ def _ray(workers: int) -> TaskRunner[Any]:
         from prefect_ray import RayTaskRunner
     except ImportError:
         raise DefectoryError("run.runner ray: prefect-ray is not installed; pip install 'defectory[ray]'") from None
-    return RayTaskRunner(init_kwargs={"num_cpus": workers})
+    runner: TaskRunner[Any] = RayTaskRunner(init_kwargs={"num_cpus": workers})
+    return runner
 
 
 RUNNERS: dict[str, Callable[[int], TaskRunner[Any]]] = {

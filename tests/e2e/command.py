@@ -41,7 +41,8 @@ def defectory(home: Path, *arguments: str, **extra: str) -> subprocess.Completed
 def start(home: Path, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [str(Path(sys.executable).parent / "defectory"), *arguments],
-        cwd=home, env=environment(home, **extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        cwd=home, env=environment(home, **extra), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
 
