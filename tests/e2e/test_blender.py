@@ -1,0 +1,211 @@
+"""The real Blender: exact masks, whole objects in frame, and the same pixels whatever happens on the way."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from schemas.errors import DefectoryError
+from schemas.recipe import ENVIRONMENTS, FLOORS, MATERIALS, Recipe, Render
+from tasks import blender, scenes
+from tasks.meshes import Shape
+from tasks.objects import make
+from tasks.render import marked, render
+from tasks.stage import cut, execute
+from tasks.workspace import Workspace
+
+pytestmark = pytest.mark.services
+
+WANT = Render(width=96, height=72, fps=1, samples=2, environments=("studio",))
+
+
+@pytest.fixture(scope="module")
+def vase() -> Shape:
+    return make("vase", np.random.default_rng(1))
+
+
+def spot(shape: Shape, centre: tuple[float, float, float], radius: float) -> np.ndarray:
+    """A label: 1 on the vertices within `radius` of the surface point nearest to `centre`."""
+    nearest = shape.vertices[np.linalg.norm(shape.vertices - centre, axis=1).argmin()]
+    return (np.linalg.norm(shape.vertices - nearest, axis=1) < radius).astype(np.float32)
+
+
+def prepare(folder: Path, shape: Shape, label: np.ndarray | None, want: Render = WANT, **over: Any) -> blender.Job:
+    scene = dataclasses.replace(scenes.choose(np.random.default_rng(4), want), yaw=0.0)
+    orbit = scenes.orbit(scene, shape.vertices, want)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"vertices": shape.vertices, "faces": shape.faces} | ({} if label is None else {"label": label})
+    np.savez(folder / "mesh.npz", **arrays)
+    job = blender.Job(
+        mesh="mesh.npz", mesh_sha256="", scene=dataclasses.asdict(scene), cameras=orbit.cameras.tolist(),
+        look_at=orbit.look_at.tolist(), focal_mm=scene.focal_mm, width=want.width, height=want.height,
+        samples=want.samples, denoise=want.denoise, bounces=want.bounces, device="cpu", seed=7,
+        mask=label is not None, threads=2, max_frames=100,
+    )  # fmt: skip
+    return dataclasses.replace(job, **over)
+
+
+def pixels(frames: blender.Frames, count: int, mask: bool = True) -> list[np.ndarray]:
+    return [frames.picture(n) for n in range(count)] + [frames.mask(n) for n in range(count) if mask]
+
+
+def same(one: list[np.ndarray], two: list[np.ndarray]) -> bool:
+    return len(one) == len(two) and all((a == b).all() for a, b in zip(one, two, strict=True))
+
+
+def cast(shape: Shape, label: np.ndarray, job: blender.Job, number: int) -> np.ndarray:
+    """What rays through 4x4 points of every pixel say: the share of it that the label covers, (H, W)."""
+    import trimesh
+
+    eye, target = np.array(job.cameras[number]), np.array(job.look_at)
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, [0, 0, 1.0])
+    right /= np.linalg.norm(right)
+    up = np.cross(right, forward)
+    fine = 4
+    x = ((np.arange(job.width * fine) + 0.5) / (job.width * fine) * 2 - 1) * 18 / job.focal_mm
+    y = -((np.arange(job.height * fine) + 0.5) / (job.height * fine) * 2 - 1) * 18 / job.focal_mm
+    y *= job.height / job.width
+    towards = (forward + x[None, :, None] * right + y[:, None, None] * up).reshape(-1, 3)
+    mesh = trimesh.Trimesh(shape.vertices, shape.faces, process=False)
+    places, ray, face = mesh.ray.intersects_location(np.broadcast_to(eye, towards.shape), towards, multiple_hits=False)
+    weights = trimesh.triangles.points_to_barycentric(mesh.triangles[face], places)
+    covered = np.zeros(len(towards))
+    covered[ray] = (weights * label[shape.faces[face]]).sum(axis=1) > 0.5
+    return covered.reshape(job.height, fine, job.width, fine).mean(axis=(1, 3))
+
+
+def test_the_mask_is_what_rays_against_the_mesh_say(tmp_path: Path, vase: Shape) -> None:
+    label = spot(vase, (0.5, 0.0, 0.4), 0.12)
+    job = prepare(tmp_path, vase, label, samples=64, denoise="off")
+    frames = blender.run(job, tmp_path)
+    areas = []
+    for n in range(len(job.cameras)):
+        mask, expected = frames.mask(n) / 255, cast(vase, label, job, n)
+        areas.append(expected.sum())
+        assert mask.sum() == pytest.approx(expected.sum(), rel=0.02, abs=0.5)
+        # the pixel filter is wider than a pixel, so single rim pixels may differ; none far from the rim does
+        near = cv2.dilate(expected, np.ones((3, 3)))
+        assert (mask[near == 0] == 0).all()
+        assert (mask[cv2.erode(expected, np.ones((3, 3))) == 1] == 1).all(), "raw values: 1.0 is 255"
+    assert min(areas) == 0 and max(areas) > 50, "seen from some sides, hidden from others"
+
+
+def test_the_whole_object_is_in_frame_from_every_side(tmp_path: Path) -> None:
+    for name in ("bottle", "eraser"):
+        shape = make(name, np.random.default_rng(2))
+        job = prepare(tmp_path / name, shape, np.ones(len(shape.vertices), np.float32))
+        frames = blender.run(job, tmp_path / name)
+        for n in range(len(job.cameras)):
+            mask = frames.mask(n)
+            assert mask.sum() / 255 > 0.05 * mask.size
+            assert not any(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+
+
+def test_the_pixels_do_not_depend_on_threads_processes_or_the_mask(tmp_path: Path, vase: Shape) -> None:
+    label = spot(vase, (0.5, 0.0, 0.4), 0.12)
+    job = prepare(tmp_path / "plain", vase, label)
+    count = len(job.cameras)
+    plain = pixels(blender.run(job, tmp_path / "plain"), count)
+    for name, over in (("one thread", {"threads": 1}), ("four processes", {"max_frames": 2})):
+        other = prepare(tmp_path / name, vase, label, **over)
+        assert same(plain, pixels(blender.run(other, tmp_path / name), count)), name
+    without = blender.run(prepare(tmp_path / "no mask", vase, None), tmp_path / "no mask")
+    assert same(plain[:count], pixels(without, count, mask=False))
+    for picture, mask in zip(plain[:count], plain[count:], strict=True):
+        different = (marked(picture, mask) != picture).any(axis=2)
+        assert not different[mask == 0].any() and different[mask == 255].all()
+
+
+def test_every_surface_and_environment_gives_a_well_lit_picture(tmp_path: Path, vase: Shape) -> None:
+    seen: dict[str, float] = {}
+    pictures = []
+    for n, environment in enumerate(ENVIRONMENTS):
+        job = prepare(tmp_path / environment, vase, None)
+        scene = job.scene | {
+            "environment": environment, "material": MATERIALS[n % len(MATERIALS)], "floor": FLOORS[n % len(FLOORS)],
+        }  # fmt: skip
+        job = dataclasses.replace(job, scene=scene, cameras=job.cameras[:1])
+        pictures.append(blender.run(job, tmp_path / environment).picture(0))
+        seen[environment] = float(pictures[-1].mean())
+    assert all(45 < level < 200 for level in seen.values()), seen
+    assert all(np.ptp(cv2.GaussianBlur(p, (5, 5), 0)) > 60 for p in pictures), "neither flat nor empty"
+
+
+def test_an_environment_of_ones_own(tmp_path: Path, vase: Shape) -> None:
+    sky = np.full((32, 64, 3), 0.2, np.float32)
+    sky[4:12, 10:20] = (1.0, 3.0, 8.0)  # BGR: a warm lamp
+    cv2.imwrite(str(tmp_path / "lamp.hdr"), sky)
+    (tmp_path / "text.hdr").write_text("not a picture")
+    job = prepare(tmp_path, vase, None)
+    good, bad = (
+        dataclasses.replace(job, scene=job.scene | {"environment": str(tmp_path / name)}, cameras=job.cameras[:1])
+        for name in ("lamp.hdr", "text.hdr")
+    )
+    assert 45 < blender.run(good, tmp_path).picture(0).mean() < 200
+    with pytest.raises(DefectoryError, match=r"environment text\.hdr.*\.hdr or \.exr"):
+        blender.run(bad, tmp_path)
+
+
+def rendered(workspace: Path) -> dict[str, bytes]:
+    files = [p for p in workspace.rglob("*") if p.suffix in (".mp4", ".parquet") and "/runs/" not in str(p)]
+    return {str(p.relative_to(workspace)): p.read_bytes() for p in files}
+
+
+def build(root: Path, recipe: Recipe) -> None:
+    workspace = Workspace.create(root)
+    for _, shard in cut(render, workspace, recipe).shards:
+        execute(render, workspace, recipe, shard)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def workers(root: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if "worker.py" in command and str(root) in command:
+            found.append(int(entry.parent.name))
+    return found
+
+
+def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(
+        {
+            "dataset": "tiny",
+            "objects": [{"builtin": "cup", "normal": 0, "defects": ["bulge"]}],
+            "render": {"width": 96, "height": 72, "fps": 2, "samples": 2},
+        }
+    )
+    build(tmp_path / "whole", recipe)
+    root, killed = tmp_path / "killed", list[int]()
+
+    def kill() -> None:
+        wait_for(lambda: len(list(root.glob("work/render/*/scratch/frames/0*.png"))) >= 6 and workers(root))
+        for pid in workers(root):
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    build(root, recipe)
+    killer.join()
+    assert killed, "the worker was still at work when it was killed"
+    assert rendered(root) == rendered(tmp_path / "whole")
+    assert not list(root.glob("work/render/*/scratch")), "scratch frames are gone"
