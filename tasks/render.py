@@ -117,15 +117,16 @@ class Effort:
 
 SECONDS_PER_START = 4.0
 SECONDS_PER_FRAME = 0.04
-SECONDS_PER_MEGASAMPLE = 2.3
-SECONDS_PER_DENOISED_MEGAPIXEL = 1.6
+SECONDS_PER_MEGASAMPLE = 2.6
+SECONDS_PER_DENOISED_MEGAPIXEL = 1.8
 SECONDS_PER_ENCODED_MEGAPIXEL = 0.25
 
 
 def effort(want: Render) -> Effort:
     """Frames and CPU seconds that rendering one instance takes, roughly (within a factor of two).
 
-    The constants were measured with Cycles on one core of a Xeon server at 320x240 to 640x360, 4 and 8 samples.
+    The constants were fitted to Cycles on a shared two-core Xeon machine that was busy with other work, at 320x240
+    to 640x360 with 2 to 8 samples; an idle machine needs about two thirds of it.
     """
     pixels = want.width * want.height / 1e6
     denoising = SECONDS_PER_DENOISED_MEGAPIXEL * (want.denoise != "off")
