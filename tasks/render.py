@@ -126,7 +126,7 @@ def effort(want: Render) -> Effort:
     """Frames and CPU seconds that rendering one instance takes, roughly (within a factor of two).
 
     The constants were fitted to Cycles on a shared two-core Xeon machine that was busy with other work, at 320x240
-    to 640x360 with 2 to 8 samples; an idle machine needs about two thirds of it.
+    to 640x360 with 2 to 8 samples and one thread, starts and encoding estimated; an idle machine needs less.
     """
     pixels = want.width * want.height / 1e6
     denoising = SECONDS_PER_DENOISED_MEGAPIXEL * (want.denoise != "off")
