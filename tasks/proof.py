@@ -39,7 +39,7 @@ class Folder:
     path: Path
     """As it was given: its name is part of what it says."""
     plain: Path
-    """A link to it without characters that the readers would take for patterns."""
+    """Links to what is in it, in a place whose name holds nothing that the readers would take for a pattern."""
     scratch: Path
     sums: dict[str, str] = field(default_factory=dict)
 

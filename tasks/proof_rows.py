@@ -42,7 +42,7 @@ def splits_hold(release: Folder) -> Found:
     protocols = [p for (p,) in release.ask("SELECT DISTINCT protocol FROM splits ORDER BY 1")]
     if release.protocol not in protocols:
         yield f"manifest/splits.parquet: has no protocol `{release.protocol}`, which the shards follow"
-    for protocol in protocols:
+    for protocol in sorted({*protocols, release.protocol}):
         for sample, n in release.ask(
             "SELECT s.id, count(DISTINCT p.split) FROM samples AS s LEFT JOIN splits AS p "
             "ON p.sample = s.id AND p.protocol = ? GROUP BY 1 HAVING count(DISTINCT p.split) != 1 ORDER BY 1",

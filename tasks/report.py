@@ -45,6 +45,8 @@ class Player:
     marked: str | None
     spans: list[tuple[float, float]]
     """Left edge and width of each visible interval, in per cent of the clip."""
+    seen_at: float
+    """Seconds: the middle of the first interval, where there is one."""
     share: float
     """Of the frames, that in which the defect is visible."""
     curve: str
@@ -81,6 +83,7 @@ def _player(bundle: Bundle, con: duckdb.DuckDBPyConnection, folder: Path) -> Pla
         unmarked=paths["unmarked"],
         marked=paths.get("marked"),
         spans=[(100 * s.start_frame / frames, 100 * (s.end_frame - s.start_frame) / frames) for s in spans],
+        seen_at=sum((spans[0].start_frame, spans[0].end_frame)) / 2 / (bundle.sample.fps or 1) if spans else 0.0,
         share=seen(spans) / frames,
         curve=_curve(values, peak),
         peak=peak,

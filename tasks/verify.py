@@ -55,9 +55,11 @@ def verify(folder: Path) -> list[Check]:
 @contextmanager
 def _prepared(folder: Path) -> Iterator[Folder]:
     with tempfile.TemporaryDirectory(prefix="defectory-verify-") as scratch:
-        link = Path(scratch) / "release"
-        link.symlink_to(folder, target_is_directory=True)
-        release = Folder(folder, link, Path(scratch))
+        plain = Path(scratch) / "release"
+        plain.mkdir()
+        for entry in folder.iterdir():
+            (plain / entry.name).symlink_to(entry)
+        release = Folder(folder, plain, Path(scratch))
         try:
             yield release
         finally:

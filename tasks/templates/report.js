@@ -30,7 +30,10 @@ for (const card of document.querySelectorAll(".player")) {
 
   if (mark) mark.addEventListener("click", () => {
     const marked = mark.getAttribute("aria-pressed") !== "true";
-    const [time, playing] = [video.currentTime, !video.paused];
+    const playing = !video.paused;
+    const time = video.currentTime || Number(video.dataset.seen);
+    video.preload = "auto";
+    video.removeAttribute("poster");
     mark.setAttribute("aria-pressed", String(marked));
     video.src = marked ? video.dataset.marked : video.dataset.unmarked;
     video.currentTime = time;
