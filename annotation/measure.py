@@ -32,7 +32,7 @@ class Region:
     lighter: float
     """Mean L* inside minus median L* of the ring around it."""
     spread: float
-    """Range of L* inside (10th to 90th percentile) minus that of the ring."""
+    """Range of L* inside (10th to 90th percentile) once fine texture is smoothed away."""
     chroma: float
     """Distance of the mean colours inside and around in the a*b* plane."""
 
@@ -63,7 +63,7 @@ def region(picture: np.ndarray, mask: np.ndarray) -> Region:
         row=min(int(3 * (ys.mean() + 0.5) / height), 2),
         column=min(int(3 * (xs.mean() + 0.5) / width), 2),
         lighter=float(inside[:, 0].mean() - np.median(around[:, 0])),
-        spread=_range(inside[:, 0]) - _range(around[:, 0]),
+        spread=_spread(lab[:, :, 0], mask),
         chroma=float(np.linalg.norm(inside[:, 1:].mean(axis=0) - around[:, 1:].mean(axis=0))),
     )
 
@@ -73,8 +73,12 @@ def _lab(picture: np.ndarray) -> np.ndarray:
     return lab
 
 
-def _range(values: np.ndarray) -> float:
-    low, high = np.percentile(values, [10, 90])
+def _spread(lightness: np.ndarray, mask: np.ndarray) -> float:
+    """Averages over the mask only, so that what lies around it does not count."""
+    sigma = max(0.08 * float(np.sqrt(mask.sum())), 0.8)
+    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
+    smooth = cv2.GaussianBlur(np.where(mask, lightness, 0).astype(np.float32), (0, 0), sigma)
+    low, high = np.percentile(smooth[mask] / weight[mask], [10, 90])
     return float(high - low)
 
 

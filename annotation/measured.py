@@ -76,6 +76,9 @@ SIZES = (
 )
 """Words for a share of the picture below each limit."""
 
+UNEVEN = 7.0
+"""Range of L* inside the region from which on light and dark parts are plainly seen."""
+
 RELIEF: dict[str, tuple[str, ...]] = {
     "bulge": ("is raised above the surface", "rises out of the surface", "stands proud of the surface"),
     "concavity": ("is sunken below the surface", "dips below the surface", "is pressed into the surface"),
@@ -85,9 +88,9 @@ RELIEF: dict[str, tuple[str, ...]] = {
 """What the type of a rendered defect says about its relief."""
 
 AMOUNT = {
-    "bulge": ("by about {} % of the {}'s longest side", "by some {} % of the {}'s longest side"),
-    "concavity": ("by about {} % of the {}'s longest side", "to a depth of some {} % of the {}'s longest side"),
-    "scratch": ("about {} % of the {}'s longest side deep", "to a depth of roughly {} % of the {}'s longest side"),
+    "bulge": ("by about {}% of the {}'s longest side", "by some {}% of the {}'s longest side"),
+    "concavity": ("by about {}% of the {}'s longest side", "to a depth of some {}% of the {}'s longest side"),
+    "scratch": ("about {}% of the {}'s longest side deep", "to a depth of roughly {}% of the {}'s longest side"),
 }
 
 CELLS = (
@@ -126,6 +129,8 @@ class _Said:
 
     def size_adjective(self) -> str:
         s = self.seen
+        if self.scattered and max(s.wide, s.tall) > 0.6:
+            return self.pick(("scattered", "widely spread"))
         if self.line:
             share = s.length / max(self.evidence.picture.shape[:2])
             return self.pick(
@@ -171,10 +176,10 @@ class _Said:
     def percent(self) -> str:
         share = 100 * self.seen.share
         if share < 0.1:
-            return self.pick(("less than 0.1 %", "not even a thousandth"))
+            return self.pick(("less than 0.1%", "not even a thousandth"))
         if share < 1:
-            return self.pick((f"about {share:.1f} %", f"roughly {share:.1f} %"))
-        return self.pick((f"about {share:.0f} %", f"some {share:.0f} %", f"around {share:.0f} %"))
+            return self.pick((f"about {share:.1f}%", f"roughly {share:.1f}%"))
+        return self.pick((f"about {share:.0f}%", f"some {share:.0f}%", f"around {share:.0f}%"))
 
     def extent(self) -> str:
         s = self.seen
@@ -190,7 +195,7 @@ class _Said:
         options.append(f"covers {self.percent()} of the {self.pick(('picture', 'frame', 'image'))}")
         options.append(f"is {self.extent()}")
         if facts is not None and facts.extent_pct >= 0.5:
-            options.append(f"is as long as about {facts.extent_pct:.0f} % of the {self.object}'s longest side")
+            options.append(f"measures about {facts.extent_pct:.0f}% of the {self.object}'s longest side")
         return self.pick(options)
 
     def depth_clause(self) -> str:
@@ -246,7 +251,7 @@ class _Said:
         s, pick = self.seen, self.pick
         around = pick(("its surroundings", "the surface around it", "what surrounds it"))
         tone = self.contrast_adjective()
-        uneven = s.spread > 10
+        uneven = s.spread > UNEVEN * (2 if tone else 1)
         if tone:
             sides = (
                 pick((", though its brightness is uneven", ", with lighter and darker patches in it")) if uneven else ""
@@ -364,8 +369,8 @@ def _clean(seen: Figure | None, evidence: Evidence, pick: Pick) -> str:
     )
     share = pick(
         (
-            f"covers about {100 * seen.share:.0f} % of the picture",
-            f"takes up some {100 * seen.share:.0f} % of the frame",
+            f"covers about {100 * seen.share:.0f}% of the picture",
+            f"takes up some {100 * seen.share:.0f}% of the frame",
         )
     )
     bare = nothing.replace(" on it", f" on the {thing}").replace("It shows", f"The {thing} shows")

@@ -98,6 +98,7 @@ async def _all(
     want = ctx.recipe.caption
     model = want.model or DEFAULT_MODELS[want.provider]
     encode = sentence_encoder(want.encoder)
+    encode(["A first text, so that a model that cannot be loaded is noticed before anything is paid."])
     room = asyncio.Semaphore(CONCURRENT)
     stopped = False
     async with opened(want.provider, want.base_url) as provider:
@@ -139,7 +140,7 @@ async def _described(
     sample: Sample, known: Known, ctx: Context, model: str, asker: Asker, encode: Encode, provider: Provider
 ) -> list[Candidate]:
     rng = ctx.rng(sample.id)
-    frame, mask = _frame(sample, known)
+    frame, mask = frame_of(sample, known)
     picture = await asyncio.to_thread(picture_at, known.clip, frame)
     visible = known.defect_type if mask is not None else None
     subject = Subject(
@@ -158,7 +159,7 @@ async def _described(
     return await describe(subject, ctx.recipe.caption, model, asker, encode, rng)
 
 
-def _frame(sample: Sample, known: Known) -> tuple[int, np.ndarray | None]:
+def frame_of(sample: Sample, known: Known) -> tuple[int, np.ndarray | None]:
     """The frame to describe, and where the defect is in it, (H, W) bool; None where none is visible."""
     if known.intervals is None:
         raise BadInput(f"{sample.id}: has no visible interval; see the rejects of the visibility stage")

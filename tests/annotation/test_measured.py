@@ -99,7 +99,7 @@ def test_depth_is_only_said_where_it_is_known() -> None:
     unknown = describe(evidence(ellipse(40, 30, 12, 12), "red iron", facts=None))
     assert not covered(unknown)["depth"]
     assert not covered(describe(evidence(ellipse(40, 30, 12, 12), "red iron", facts=None), "depth"))["depth"]
-    assert "3 % of the vase's longest side" in describe(evidence(ellipse(40, 30, 12, 12), "bulge"))
+    assert "3% of the vase's longest side" in describe(evidence(ellipse(40, 30, 12, 12), "bulge"))
     assert "%" not in describe(evidence(ellipse(40, 30, 12, 12), "bulge", facts=None), "depth")
 
 
