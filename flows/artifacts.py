@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import cv2
-from prefect.artifacts import create_image_artifact, create_table_artifact
-from tasks.contact_sheet import sheet
-from tasks.release import Released
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
 from schemas.rows import Annotation, Media, Reject, Sample
 from tasks import video
+from tasks.contact_sheet import sheet
+from tasks.release import Released
 from tasks.visibility import f1
 from tasks.workspace import Ref, Workspace
 
@@ -98,3 +98,7 @@ def released(release: Released) -> None:
     _table(
         "release", [{"version": release.version, "folder": release.path.name, **release.counts}], "What was released"
     )
+
+
+def not_reviewed(why: str) -> None:
+    create_markdown_artifact(key="review-left-out", markdown=f"Label Studio was not synchronised: {why}")

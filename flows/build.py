@@ -6,7 +6,7 @@ from typing import Any
 from prefect import flow, tags
 
 from flows import stages
-from flows.reconcile import mark_crashed, tag
+from flows.reconcile import mark_crashed
 from schemas.recipe import Recipe
 from tasks.dag import ORDER
 from tasks.release import Released
@@ -21,7 +21,7 @@ from tasks.workspace import Workspace
 def build(workspace: Path, recipe: Recipe, until: str = ORDER[-1]) -> dict[str, Any]:
     """Run every stage up to `until`; each does only what is not done yet. Returns what each stage reports."""
     opened = Workspace.create(workspace)
-    with opened.lock(), tags(tag(opened)):
+    with opened.lock(), tags(opened.tag):
         mark_crashed(opened)
         return {name: stages.run(name, workspace, recipe) for name in ORDER[: ORDER.index(until) + 1]}
 
@@ -30,7 +30,7 @@ def build(workspace: Path, recipe: Recipe, until: str = ORDER[-1]) -> dict[str, 
 def rerelease(workspace: Path, recipe: Recipe) -> Released:
     """Questions, split and release again, from the labels as they are now: what a new version after a review is."""
     opened = Workspace.open(workspace)
-    with opened.lock(), tags(tag(opened)):
+    with opened.lock(), tags(opened.tag):
         mark_crashed(opened)
         for name in ("qa", "split"):
             stages.run(name, workspace, recipe)

@@ -4,10 +4,13 @@ Exit codes: 0 done, 1 the check or build failed, 2 the call was wrong. Heavy imp
 commands, so that --help and errors are quick.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +95,7 @@ def build(
     set_: Overrides = None,
 ) -> None:
     """Build a recipe: only what is not done yet; the same command continues after a stop."""
+    from flows.environment import end_orphans, prepare
     from schemas.recipe import load
     from tasks.dag import ORDER, unfinished
     from tasks.release import is_current
@@ -104,6 +108,7 @@ def build(
     opened = Workspace.create(root)
     with opened.lock():
         opened.keep_recipe(wanted)
+        end_orphans(opened)
         left = unfinished(opened, wanted, until)
         released = is_current(opened, wanted) if until == "release" and left is None else None
     if left is None and (until != "release" or released):
@@ -113,21 +118,11 @@ def build(
             *(_next_steps(root, released) if released else ()),
         )
         return
-    from flows.environment import prepare
-
     prepare(debug=_options["debug"])
     from flows.build import build as flow
-    from flows.progress import Lines, Silent, Terminal, reporting_to
 
-    if _options["as_json"]:
-        with reporting_to(Silent()):
-            done = flow(root, wanted, until)
-    elif sys.stderr.isatty():
-        with Terminal() as bars, reporting_to(bars):
-            done = flow(root, wanted, until)
-    else:
-        with reporting_to(Lines()):
-            done = flow(root, wanted, until)
+    with _interruptible(), _progress():
+        done = flow(root, wanted, until)
     made = done.get("release")
     rejected = opened.sql("SELECT stage, item, reason FROM rejects ORDER BY stage, item")
     emit(
@@ -135,6 +130,35 @@ def build(
         *([table("Rejected, and why", rejected)] if rejected else ()),
         *(_next_steps(root, made.path) if made else (f"{root}: done up to {until}",)),
     )
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the Blender workers at once; without it, the runner would wait for its shards."""
+    from tasks import blender
+
+    def interrupted(*_: object) -> None:
+        blender.stop()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[None]:
+    from flows.progress import Lines, Silent, Terminal, reporting_to
+
+    if not _options["as_json"] and sys.stderr.isatty():
+        with Terminal() as bars, reporting_to(bars):
+            yield
+    else:
+        with reporting_to(Silent() if _options["as_json"] else Lines()):
+            yield
 
 
 def _next_steps(root: Path, release: Path) -> list[str]:
@@ -232,10 +256,12 @@ def release(
     version: Annotated[str | None, typer.Option(help="X.Y.Z; the recipe's by default.", metavar="X.Y.Z")] = None,
 ) -> None:
     """Freeze the current labels as a numbered release; a draft as long as the review has not passed."""
-    from flows.environment import prepare
+    from flows.environment import end_orphans, prepare
 
     opened = _opened(workspace)
     recipe = opened.recipe(version)
+    with opened.lock():
+        end_orphans(opened)
     prepare(debug=_options["debug"])
     from flows.build import rerelease
     from flows.progress import Silent, reporting_to

@@ -1,10 +1,14 @@
 """The environment that Prefect is imported in: quiet, and at the server that is configured."""
 
+import contextlib
 import os
+import signal
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from flows import services
 from schemas.errors import DefectoryError
+from tasks.workspace import Workspace
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -14,11 +18,18 @@ QUIET = {
 }
 
 
+def end_orphans(workspace: Workspace) -> None:
+    """End what a killed build of this workspace left behind, such as Prefect's ephemeral server, and let this
+    process's children bear the workspace's mark. Call with the workspace locked: then no build of it is alive."""
+    for pid in services.members(workspace.tag):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    os.environ[services.MARK] = workspace.tag
+
+
 def prepare(debug: bool = False) -> None:
     """Call before the first import of Prefect. Uses PREFECT_API_URL, else the services of this folder if they
     run, else Prefect's ephemeral server. Raises DefectoryError when the configured server does not answer."""
-    from flows import services
-
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if debug else "CRITICAL")

@@ -7,13 +7,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
 
-from schemas.rows import digest
 from tasks.workspace import Workspace
-
-
-def tag(workspace: Workspace) -> str:
-    """Marks every run of one workspace; a hash, so that no path of this machine reaches the server's pages."""
-    return f"workspace:{workspace.root.name}:{digest(str(workspace.root), length=8)}"
 
 
 def mark_crashed(workspace: Workspace) -> int:
@@ -25,12 +19,11 @@ def mark_crashed(workspace: Workspace) -> int:
     if context is None or context.flow_run is None:
         return 0
     own = context.flow_run
-    wanted = tag(workspace)
     crashed = 0
     with _client() as client:
-        client.update_flow_run(own.id, tags=[*own.tags, wanted])
+        client.update_flow_run(own.id, tags=[*own.tags, workspace.tag])
         unfinished = FlowRunFilter.model_validate(
-            {"tags": {"all_": [wanted]}, "state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
+            {"tags": {"all_": [workspace.tag]}, "state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
         )
         for run in client.read_flow_runs(flow_run_filter=unfinished):
             if run.id != own.id:

@@ -294,7 +294,7 @@ def _await(home: Path, record: Record, progress: Progress) -> Record:
     said = False
     while not _answers(record):
         waited = time.monotonic() - begun
-        if not _members(record.mark):
+        if not members(record.mark):
             raise WorkerError(f"{title}: ended before it answered; {log} says why")
         if waited > PATIENCE_S[record.name]:
             raise WorkerError(f"{title}: has not answered at {record.url} for {waited:.0f} s; look into {log}")
@@ -308,13 +308,13 @@ def _await(home: Path, record: Record, progress: Progress) -> Record:
 
 def _running(home: Path, name: str, progress: Progress) -> Record | None:
     record = _records(home).get(name)
-    if record is None or not _members(record.mark):
+    if record is None or not members(record.mark):
         return None
     progress(f"{TITLES[name]}: already running" + (f" at {record.url}" if name != "worker" else ""))
     return record
 
 
-def _members(mark: str) -> list[int]:
+def members(mark: str) -> list[int]:
     """Ids of the living processes that bear the mark; zombies have an empty environment and don't count."""
     wanted = f"{MARK}={mark}".encode()
     found = []
@@ -330,14 +330,14 @@ def _members(mark: str) -> list[int]:
 
 def _stop(record: Record, patience_s: float = 15.0) -> bool:
     """Ask the process groups to end, then make them; False if nothing of it was running."""
-    was_running = bool(_members(record.mark))
+    was_running = bool(members(record.mark))
     deadline = time.monotonic() + patience_s
     asked: set[int] = set()
-    while members := _members(record.mark):
+    while living := members(record.mark):
         late = time.monotonic() > deadline
         if time.monotonic() > deadline + 15:
-            raise WorkerError(f"{TITLES[record.name]}: process {members[0]} cannot be ended; end it by hand")
-        for group in _groups(members) - (set() if late else asked):
+            raise WorkerError(f"{TITLES[record.name]}: process {living[0]} cannot be ended; end it by hand")
+        for group in _groups(living) - (set() if late else asked):
             asked.add(group)
             try:
                 os.killpg(group, signal.SIGKILL if late else signal.SIGTERM)
@@ -347,9 +347,9 @@ def _stop(record: Record, patience_s: float = 15.0) -> bool:
     return was_running
 
 
-def _groups(members: list[int]) -> set[int]:
+def _groups(pids: list[int]) -> set[int]:
     groups = set()
-    for pid in members:
+    for pid in pids:
         try:
             groups.add(os.getpgid(pid))
         except ProcessLookupError:
@@ -400,7 +400,7 @@ def _write_records(home: Path, records: Mapping[str, Record]) -> None:
 
 def _check_media_root(home: Path, media_root: Path) -> None:
     record = _records(home).get("labelstudio")
-    if record and record.serves != str(media_root) and _members(record.mark):
+    if record and record.serves != str(media_root) and members(record.mark):
         raise CallError(
             f"Label Studio already runs and shows {record.serves}, not {media_root}; `make down` first, or "
             "give that folder as --media-root"
@@ -410,7 +410,7 @@ def _check_media_root(home: Path, media_root: Path) -> None:
 def _status_of(home: Path, name: str, record: Record | None) -> ServiceStatus:
     state: State = "stopped"
     if record:
-        state = "died" if not _members(record.mark) else "running" if _answers(record) else "silent"
+        state = "died" if not members(record.mark) else "running" if _answers(record) else "silent"
     return ServiceStatus(
         name=name,
         title=TITLES[name],

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe, validated
-from schemas.rows import TABLE_OF, TABLES, arrow_schema, from_dict
+from schemas.rows import TABLE_OF, TABLES, arrow_schema, digest, from_dict
 
 R = TypeVar("R")
 
@@ -74,6 +74,11 @@ class Workspace:
         if marker.get("format") != FORMAT:
             raise CallError(f"{root}: workspace format {marker.get('format')}; this version reads {FORMAT}")
         return cls(root)
+
+    @property
+    def tag(self) -> str:
+        """Names the workspace on a server or a process; a hash, so that no path of this machine leaves it."""
+        return f"workspace:{self.root.name}:{digest(str(self.root), length=8)}"
 
     @contextmanager
     def lock(self) -> Iterator[None]:

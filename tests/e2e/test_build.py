@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.services import members
 from schemas.rows import Annotation, Reject, Sample, Split
 from tasks.workspace import Workspace
 from tests.e2e.command import defectory, project, start, wait_for
@@ -110,6 +111,7 @@ def test_a_killed_build_continues_to_the_same_bytes(home: Path, undisturbed: Pat
     done = defectory(home, "build", "recipe.yaml", "--workspace", name)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(p.read_bytes() == content for p, content in kept.items()), "finished shards are not run again"
+    assert members(Workspace.open(workspace).tag) == [], "nothing of the killed build is left running"
     assert checksums(workspace) == checksums(undisturbed)
 
 
@@ -135,7 +137,7 @@ WRONG = [
     (("build", "recipe.yaml", "--until", "lunch"), {}, 2, "--until lunch: no such stage"),
     (("build", "recipe.yaml", "--workspace", "services"), {}, 2, "not empty and not a workspace"),
     (("status", "nowhere"), {}, 2, "not a workspace"),
-    (("verify", "nowhere"), {}, 1, "nowhere"),
+    (("verify", "nowhere"), {}, 2, "nowhere: no such folder"),
     (("frobnicate",), {}, 2, "frobnicate"),
     (
         ("build", "recipe.yaml", "--workspace", "no-blender"),
@@ -151,7 +153,7 @@ WRONG = [
     ),
     (
         ("review", "push", "whole"),
-        {"LABEL_STUDIO_URL": "http://127.0.0.1:9", "LABEL_STUDIO_API_KEY": "0" * 40},
+        {"LABEL_STUDIO_URL": "http://127.0.0.1:9", "LABEL_STUDIO_API_KEY": "0" * 40, "DEFECTORY_MEDIA_ROOT": "."},
         1,
         "http://127.0.0.1:9",
     ),

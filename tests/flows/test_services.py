@@ -54,9 +54,9 @@ def wait_for_start(home: Path, name: str) -> None:
 def test_down_reaches_every_process_group_that_a_service_opened(home: Path) -> None:
     record = start(home, "prefect", WITH_A_CHILD_OF_ITS_OWN)
     wait_for_start(home, "prefect")
-    assert len(services._members(record.mark)) == 2
+    assert len(services.members(record.mark)) == 2
     assert services.down(home) == ["prefect"]
-    assert services._members(record.mark) == []
+    assert services.members(record.mark) == []
     assert services.down(home) == []  # nothing left, nothing to stop
 
 
@@ -64,7 +64,7 @@ def test_who_does_not_end_when_asked_is_made_to(home: Path) -> None:
     record = start(home, "prefect", STUBBORN)
     wait_for_start(home, "prefect")
     assert services._stop(record, patience_s=0.5)
-    assert services._members(record.mark) == []
+    assert services.members(record.mark) == []
 
 
 def test_a_stranger_with_a_recorded_process_id_is_left_alone(home: Path) -> None:
