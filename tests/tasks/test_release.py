@@ -135,13 +135,10 @@ def test_review_is_what_takes_the_draft_away(final: Workspace):
     assert b"draft" not in said.replace(b'"draft":false', b"").replace(b"a draft gets", b"")
 
 
-def test_rejected_samples_are_nowhere_but_in_the_count(tmp_path: Path):
-    workspace = factory.build(tmp_path / "ws", reviewed=True)
-    first, second = (s.id for s in factory.samples(workspace)[:2])
-    factory.run(factory.reviewing((first,), (second,)), workspace, RECIPE)
-    for stage in (factory.qa, factory.split):
-        factory.run(stage, workspace, RECIPE)
-    made = release(workspace, factory.recipe(review={"min_accepted": 0.9}))
+def test_rejected_samples_are_nowhere_but_in_the_count(final: Workspace):
+    first, second = (s.id for s in factory.samples(final)[:2])
+    factory.run(factory.reviewing((first,), (second,)), final, RECIPE)
+    made = release(final, factory.recipe(review={"min_accepted": 0.9}))
     assert (made.draft, made.counts["samples"], made.counts["left_out"]) == (False, 13, 1)
     for table in ("media", "annotations", "signals", "groups", "splits", "qa", "verdicts"):
         assert first not in ids(made, f"SELECT DISTINCT sample FROM {table}")
@@ -154,16 +151,15 @@ def test_rejected_samples_are_nowhere_but_in_the_count(tmp_path: Path):
     assert all(c.ok for c in verify(made.path))
 
 
-def test_too_many_rejected_captions_keep_it_a_draft(tmp_path: Path):
-    workspace = factory.build(tmp_path / "ws", reviewed=True)
-    some = tuple(s.id for s in factory.samples(workspace)[:3])
-    factory.run(factory.reviewing(some, ()), workspace, RECIPE)
-    made = release(workspace, RECIPE)
+def test_too_many_rejected_captions_keep_it_a_draft(final: Workspace):
+    some = tuple(s.id for s in factory.samples(final)[:3])
+    factory.run(factory.reviewing(some, ()), final, RECIPE)
+    made = release(final, RECIPE)
     assert (made.draft, made.counts["left_out"]) == (True, 3)
 
 
-def test_a_clip_that_could_not_be_labelled_is_left_out_with_its_reason(tmp_path: Path):
-    broken = next(s.id for s in factory.samples(factory.build(tmp_path / "first")) if s.defect == "hole")
+def test_a_clip_that_could_not_be_labelled_is_left_out_with_its_reason(built: Path, tmp_path: Path):
+    broken = next(s.id for s in factory.samples(Workspace.open(built)) if s.defect == "hole")
     workspace = factory.build(tmp_path / "ws", broken=broken)
     rejects = list(workspace.rows(Reject))
     assert {r.item for r in rejects} == {broken}
@@ -247,10 +243,10 @@ def test_a_licence_of_ones_own_is_named_as_such(workspace: Workspace):
     assert (front["license"], front["license_name"]) == ("other", "licenseref-acme")
 
 
-def test_text_from_the_data_is_escaped(tmp_path: Path):
+def test_text_from_the_recipe_is_escaped(workspace: Workspace):
     text = '<img src=x onerror="alert(1)">|</script>`*_'
     wanted = factory.recipe(description=text)
-    made = release(factory.build(tmp_path / "ws", wanted), wanted)
+    made = release(workspace, wanted)
     page, card = (made.path / "report.html").read_text(), (made.path / "README.md").read_text()
     for shown in (page, card):
         assert "<img src=x" not in shown

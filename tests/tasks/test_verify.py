@@ -391,7 +391,7 @@ def test_many_problems_are_counted_not_listed(folder: Path):
     assert said.endswith("; and 4 more")
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_anywhere_is_found_and_crashes_nothing(draft: Path, tmp_path: Path, data: st.DataObject):
     folder = Path(shutil.copytree(draft, tmp_path / "damaged", dirs_exist_ok=True))
