@@ -7,12 +7,12 @@ PIP = bin/python -m pip install --quiet --disable-pip-version-check --no-input
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: demo test lint unit e2e up down setup clean
+.PHONY: demo test lint unit whole e2e up down setup clean
 
 demo: .venv/.made .venv-blender/.made
 	.venv/bin/defectory build recipes/demo.yaml
 
-test: lint unit e2e
+test: lint unit whole e2e
 
 lint: .venv/.made
 	.venv/bin/ruff format --check .
@@ -21,7 +21,10 @@ lint: .venv/.made
 	.venv/bin/lint-imports
 
 unit: .venv/.made
-	.venv/bin/pytest -m "not services"
+	.venv/bin/pytest -n auto --dist worksteal -m "not services and not whole"
+
+whole: .venv/.made
+	.venv/bin/pytest -n auto --dist loadfile -m whole
 
 e2e: .venv/.made .venv-blender/.made .venv-labelstudio/.made
 	.venv/bin/pytest -m services

@@ -324,7 +324,9 @@ _HINTS: dict[type, dict[str, Any]] = {}
 
 def from_dict(row: type[R], values: dict[str, Any]) -> R:
     """The inverse of `dataclasses.asdict`, nested rows included."""
-    hints = _HINTS.setdefault(row, typing.get_type_hints(row))
+    if row not in _HINTS:
+        _HINTS[row] = typing.get_type_hints(row)
+    hints = _HINTS[row]
     return row(**{k: _revive(hints[k], v) for k, v in values.items() if k in hints})
 
 

@@ -20,6 +20,8 @@ from tasks.workspace import Workspace
 from tests import factory
 from tests.annotation.standin import Reply, openai_answer, openai_error, standin
 
+pytestmark = pytest.mark.whole
+
 FULL = "A long, straight mark, shallow and dark, lies in the upper left"
 
 

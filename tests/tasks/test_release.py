@@ -17,6 +17,8 @@ from tasks.verify import verify
 from tasks.workspace import Workspace
 from tests import factory
 
+pytestmark = pytest.mark.whole
+
 RECIPE = factory.recipe()
 
 

@@ -25,6 +25,8 @@ from tasks.release import release
 from tasks.verify import CHECKS, Check, verify
 from tests import factory
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def draft(tmp_path_factory: pytest.TempPathFactory) -> Path:
