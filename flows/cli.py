@@ -247,7 +247,13 @@ def review_status(workspace: WorkspacePath) -> None:
 
     opened = _opened(workspace)
     found = review.status(opened, opened.recipe(), review.connect())
-    emit(dataclasses.asdict(found), table(str(workspace), [dataclasses.asdict(found)]))
+    emit(
+        dataclasses.asdict(found),
+        f"round {found.round} at {found.url}",
+        f"{found.done} of {found.tasks} clips labelled, {found.waiting} waiting",
+        f"{found.accepted} accepted, {found.corrected} corrected, {found.rejected} rejected (pulled so far)",
+        "passed" if found.passed else "not passed yet",
+    )
 
 
 @app.command()
@@ -320,8 +326,11 @@ def services_status() -> None:
     """What is running, and where."""
     from flows import services
 
-    found = [dataclasses.asdict(s) for s in services.status(services.home())]
-    emit({"services": found}, table("Services", found))
+    found = services.status(services.home())
+    emit(
+        {"services": [dataclasses.asdict(s) for s in found]},
+        *(f"{s.title:<16}{s.state:<9}{s.url or '-':<24}log {os.path.relpath(s.log)}" for s in found),
+    )
 
 
 @app.command()

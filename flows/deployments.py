@@ -13,7 +13,12 @@ from tasks.dag import ORDER
 from tasks.workspace import Workspace
 
 
-@flow(name="build-recipe", description="Build a recipe into its workspace", persist_result=False)
+@flow(
+    name="build-recipe",
+    description="Build a recipe into its workspace",
+    flow_run_name="build {recipe}",
+    persist_result=False,
+)
 def build(
     recipe: str = "recipes/demo.yaml", workspace: str = "", until: str = "release", overrides: list[str] | None = None
 ) -> dict[str, Any]:
@@ -26,21 +31,36 @@ def build(
     return builds.build(root, wanted, until)
 
 
-@flow(name="review-push", description="Send clips and candidates to Label Studio", persist_result=False)
+@flow(
+    name="review-push",
+    flow_run_name="review push {workspace}",
+    description="Send clips and candidates to Label Studio",
+    persist_result=False,
+)
 def review_push(workspace: str) -> None:
     opened = Workspace.open(Path(workspace))
     with opened.lock():
         review.push(opened, opened.recipe(), review.connect())
 
 
-@flow(name="review-pull", description="Bring the reviewers' decisions back", persist_result=False)
+@flow(
+    name="review-pull",
+    flow_run_name="review pull {workspace}",
+    description="Bring the reviewers' decisions back",
+    persist_result=False,
+)
 def review_pull(workspace: str) -> None:
     opened = Workspace.open(Path(workspace))
     with opened.lock():
         review.pull(opened, opened.recipe(), review.connect())
 
 
-@flow(name="release-workspace", description="Freeze the current labels as a release", persist_result=False)
+@flow(
+    name="release-workspace",
+    flow_run_name="release {workspace}",
+    description="Freeze the current labels as a release",
+    persist_result=False,
+)
 def release(workspace: str, version: str = "") -> None:
     opened = Workspace.open(Path(workspace))
     builds.rerelease(opened.root, opened.recipe(version or None))
