@@ -16,9 +16,13 @@ class Labels:
     rejected: set[str] = field(default_factory=set)
 
 
-def _rank(a: Annotation) -> tuple[int, int, float, str]:
+FIRMNESS = {"candidate": 0, "accepted": 1, "corrected": 2, "rejected": 3}
+"""Of two reviewers who disagree, the more critical one is heard: a release had rather lack a clip than a doubt."""
+
+
+def _rank(a: Annotation) -> tuple[int, int, int, float, str, str]:
     chosen = next((s.value for s in a.scores if s.name == "chosen"), 0.0)
-    return AUTHORITY[a.author_kind], a.round, chosen, a.id
+    return AUTHORITY[a.author_kind], a.round, FIRMNESS[a.status], chosen, a.author, a.id
 
 
 def standing(annotations: Iterable[Annotation]) -> list[Annotation]:
@@ -42,10 +46,11 @@ def standing(annotations: Iterable[Annotation]) -> list[Annotation]:
 
 
 def current(annotations: Iterable[Annotation]) -> dict[str, Labels]:
-    """Labels per sample: person over renderer over rule over model, then the later round, then the chosen candidate.
+    """Labels per sample: person over renderer over rule over model, then the later round, then the more critical
+    reviewer, then the chosen candidate.
 
-    Only standing rows count. When the highest row of a task is a
-    rejection, the task has no label and counts as rejected.
+    Only standing rows count. When the highest row of a task is a rejection, the task has no label and counts
+    as rejected.
     """
     best: dict[tuple[str, str], Annotation] = {}
     for a in standing(annotations):

@@ -8,7 +8,7 @@ from prefect import flow, tags
 from flows import stages
 from flows.reconcile import mark_crashed
 from schemas.recipe import Recipe
-from tasks.dag import ORDER
+from tasks.dag import ORDER, demand_current
 from tasks.release import Released
 from tasks.workspace import Workspace
 
@@ -22,6 +22,7 @@ def build(workspace: Path, recipe: Recipe, until: str = ORDER[-1]) -> dict[str, 
     """Run every stage up to `until`; each does only what is not done yet. Returns what each stage reports."""
     opened = Workspace.create(workspace)
     with opened.lock(), tags(opened.tag):
+        opened.keep_recipe(recipe)
         mark_crashed(opened)
         return {name: stages.run(name, workspace, recipe) for name in ORDER[: ORDER.index(until) + 1]}
 
@@ -32,6 +33,7 @@ def rerelease(workspace: Path, recipe: Recipe) -> Released:
     opened = Workspace.open(workspace)
     with opened.lock(), tags(opened.tag):
         mark_crashed(opened)
+        demand_current(opened, recipe, "caption")
         for name in ("qa", "split"):
             stages.run(name, workspace, recipe)
         released: Released = stages.run("release", workspace, recipe)

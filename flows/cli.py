@@ -107,9 +107,10 @@ def build(
     root = (workspace or Path("workspaces") / wanted.dataset).resolve()
     opened = Workspace.create(root)
     with opened.lock():
-        opened.keep_recipe(wanted)
         end_orphans(opened)
         left = unfinished(opened, wanted, until)
+        if left is None:
+            opened.keep_recipe(wanted)
         released = is_current(opened, wanted) if until == "release" and left is None else None
     if left is None and (until != "release" or released):
         emit(
@@ -211,9 +212,11 @@ def _opened(workspace: Path) -> Any:
 def review_push(workspace: WorkspacePath) -> None:
     """Send the clips with their candidate intervals and captions to Label Studio; safe to repeat."""
     from tasks import review
+    from tasks.dag import demand_current
 
     opened = _opened(workspace)
     with opened.lock():
+        demand_current(opened, opened.recipe(), "caption")
         report = review.push(opened, opened.recipe(), review.connect())
     emit(
         dataclasses.asdict(report),
@@ -227,9 +230,11 @@ def review_push(workspace: WorkspacePath) -> None:
 def review_pull(workspace: WorkspacePath) -> None:
     """Bring the reviewers' decisions back as annotations and verdicts; safe to repeat."""
     from tasks import review
+    from tasks.dag import demand_current
 
     opened = _opened(workspace)
     with opened.lock():
+        demand_current(opened, opened.recipe(), "caption")
         report = review.pull(opened, opened.recipe(), review.connect())
     emit(
         dataclasses.asdict(report),
@@ -360,6 +365,11 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(e), e.exit_code)
     except KeyboardInterrupt:
         _fail("stopped; the same command continues where it was", 130)
+    except Exception as e:  # the user gets a sentence; --debug gives the traceback
+        if _options["debug"]:
+            raise
+        said = " ".join(str(e).split())[:300]
+        _fail(f"unexpected {type(e).__name__}: {said}; the same command with --debug shows where", 1)
 
 
 def _fail(sentence: str, code: int) -> None:

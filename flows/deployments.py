@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from flows import build as builds
 from schemas.errors import CallError
 from schemas.recipe import load
 from tasks import review
-from tasks.dag import ORDER
+from tasks.dag import ORDER, demand_current
 from tasks.workspace import Workspace
 
 
@@ -27,7 +27,6 @@ def build(
         raise CallError(f"until {until}: no such stage; the stages are {', '.join(ORDER)}")
     wanted = load(Path(recipe), tuple(overrides or ()))
     root = Path(workspace or f"workspaces/{wanted.dataset}").resolve()
-    Workspace.create(root).keep_recipe(wanted)
     return builds.build(root, wanted, until)
 
 
@@ -40,7 +39,9 @@ def build(
 def review_push(workspace: str) -> None:
     opened = Workspace.open(Path(workspace))
     with opened.lock():
-        review.push(opened, opened.recipe(), review.connect())
+        demand_current(opened, opened.recipe(), "caption")
+        report = review.push(opened, opened.recipe(), review.connect())
+    get_run_logger().info(f"{report.created} tasks created, {report.updated} updated: {report.url}")
 
 
 @flow(
@@ -52,7 +53,11 @@ def review_push(workspace: str) -> None:
 def review_pull(workspace: str) -> None:
     opened = Workspace.open(Path(workspace))
     with opened.lock():
-        review.pull(opened, opened.recipe(), review.connect())
+        demand_current(opened, opened.recipe(), "caption")
+        report = review.pull(opened, opened.recipe(), review.connect())
+    get_run_logger().info(f"{report.decisions} new decisions from {report.reviewers} reviewers")
+    for problem in report.problems:
+        get_run_logger().warning(problem)
 
 
 @flow(

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -21,9 +22,12 @@ QUIET = {
 def end_orphans(workspace: Workspace) -> None:
     """End what a killed build of this workspace left behind, such as Prefect's ephemeral server, and let this
     process's children bear the workspace's mark. Call with the workspace locked: then no build of it is alive."""
-    for pid in services.members(workspace.tag):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while left := services.members(workspace.tag):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.1)
     os.environ[services.MARK] = workspace.tag
 
 

@@ -1,5 +1,6 @@
 """A stage's shards as Prefect tasks, on the runner that the recipe names."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def run_stage(name: str, workspace: Workspace, recipe: Recipe) -> tuple[list[Ref
         _raise(name, failures)
     refs = [ref for ref, _ in plan.shards]
     workspace.point(name, refs)
+    shutil.rmtree(workspace.root / "work" / name, ignore_errors=True)  # scratch of settings that were left behind
     return refs, len(plan.todo)
 
 

@@ -9,7 +9,7 @@ from prefect import Flow, flow
 from flows import artifacts
 from flows.progress import progress
 from flows.shards import RUNNERS, run_stage
-from schemas.errors import CallError, WorkerError
+from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from tasks import review as label_studio
 from tasks.release import Released
@@ -51,18 +51,20 @@ split = stage_flow("split", "Train and test, no group in both")
 )
 def review(workspace: Path, recipe: Recipe) -> dict[str, int]:
     opened = Workspace.open(workspace)
-    client = label_studio.configured()
-    if client is None:
-        progress().say("review: no Label Studio is running; `make up`, then `defectory review push` sends the work")
-        return {}
     try:
+        client = label_studio.configured()
+        if client is None:
+            progress().say("review: no Label Studio is running; `make up`, then `defectory review push` sends the work")
+            return {}
         pushed = label_studio.push(opened, recipe, client)
         pulled = label_studio.pull(opened, recipe, client)
-    except (CallError, WorkerError) as e:
+    except DefectoryError as e:
         # A build waits for nobody: what it made is not lost, and the next push or pull makes up for this one.
         progress().say(f"review: left out, {e}")
         artifacts.not_reviewed(str(e))
         return {}
+    for problem in pulled.problems:
+        progress().say(f"review: {problem}")
     progress().say(f"review: {pulled.decisions} new decisions, {pushed.created} new tasks at {pushed.url}")
     return {"decisions pulled": pulled.decisions, "tasks pushed": pushed.created}
 

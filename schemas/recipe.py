@@ -8,13 +8,12 @@ import difflib
 import glob
 import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import CallError
-from schemas.rows import digest
 
 DefectType = Literal["bulge", "concavity", "hole", "scratch"]
 DEFECT_TYPES: tuple[str, ...] = ("bulge", "concavity", "hole", "scratch")
@@ -27,6 +26,20 @@ MESH_SUFFIXES = (".obj", ".stl", ".ply", ".glb")
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("the first number of a range is the smaller one")
+    return pair
+
+
+Percent = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=100)], Annotated[float, Field(gt=0, le=100)]], AfterValidator(_ordered)
+]
+Elevation = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=85)], Annotated[float, Field(ge=0, le=85)]], AfterValidator(_ordered)
+]
 
 
 class ObjectSpec(Section):
@@ -57,13 +70,13 @@ class ObjectSpec(Section):
 class DefectSize(Section):
     """Ranges that sizes are drawn from, in per cent of the object's longest side."""
 
-    radius_pct: tuple[float, float] = (6.0, 11.0)
+    radius_pct: Percent = (6.0, 11.0)
     """Of bulge, concavity and hole."""
-    depth_pct: tuple[float, float] = (2.5, 5.0)
+    depth_pct: Percent = (2.5, 5.0)
     """Height or depth of bulge and concavity."""
-    scratch_length_pct: tuple[float, float] = (22.0, 38.0)
+    scratch_length_pct: Percent = (22.0, 38.0)
     """Length of a scratch."""
-    scratch_width_pct: tuple[float, float] = (1.6, 2.6)
+    scratch_width_pct: Percent = (1.6, 2.6)
     """Width of a scratch."""
 
 
@@ -84,19 +97,19 @@ class Render(Section):
     """Longest light path."""
     clip_seconds: float = Field(2.0, gt=0, le=60)
     """Length of a clip."""
-    clip_degrees: float = Field(120.0, gt=0, le=360)
+    clip_degrees: float = Field(120.0, ge=1, le=360)
     """Camera motion in a clip; must divide 360, and a whole orbit is 360 / clip_degrees clips."""
     crf: int = Field(18, ge=0, le=40)
     """H.264 quality: 0 is lossless, 18 visually lossless, 28 visibly compressed."""
-    elevation_deg: tuple[float, float] = (15.0, 35.0)
+    elevation_deg: Elevation = (15.0, 35.0)
     """Range that the camera's elevation is drawn from."""
     device: Literal["cpu", "cuda", "optix", "hip", "oneapi"] = "cpu"
     """What Cycles renders on."""
-    materials: tuple[Literal[MATERIALS], ...] = MATERIALS  # type: ignore[valid-type]
+    materials: tuple[Literal[MATERIALS], ...] = Field(MATERIALS, min_length=1)  # type: ignore[valid-type]
     """Materials to draw from."""
-    floors: tuple[Literal[FLOORS], ...] = FLOORS  # type: ignore[valid-type]
+    floors: tuple[Literal[FLOORS], ...] = Field(FLOORS, min_length=1)  # type: ignore[valid-type]
     """Floors to draw from."""
-    environments: tuple[str, ...] = ENVIRONMENTS
+    environments: tuple[str, ...] = Field(ENVIRONMENTS, min_length=1)
     """Names of Blender's built-in world HDRIs, or .hdr/.exr files relative to the recipe file."""
     defect: DefectSize = DefectSize()
     """Sizes of the defects."""
@@ -123,6 +136,8 @@ class Render(Section):
     def _whole_clips(self) -> Self:
         if abs(self.clips * self.clip_degrees - 360) > 1e-6:
             raise ValueError(f"clip_degrees must divide 360; {self.clip_degrees} does not")
+        if self.clip_frames < 2:
+            raise ValueError("a clip needs two frames or more; raise clip_seconds or fps")
         return self
 
 
@@ -194,7 +209,7 @@ class Review(Section):
 class SplitSettings(Section):
     train: float = Field(0.7, gt=0, lt=1)
     """Share of the samples in train; the rest is test."""
-    protocol: str = "grouped"
+    protocol: str = Field("grouped", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
     """Name of the split in the tables."""
 
 
@@ -203,7 +218,7 @@ class ReleaseSettings(Section):
     """X.Y.Z; `-draft` is added as long as the review has not passed."""
     shard_mb: float = Field(500.0, gt=0)
     """Size to aim at for a WebDataset shard."""
-    licence: str = "CC-BY-4.0"
+    licence: str = Field("CC-BY-4.0", pattern=r"^[A-Za-z0-9.+-]+$")
     """Licence of the release, an SPDX identifier."""
 
 
@@ -236,10 +251,6 @@ class Recipe(Section):
     split: SplitSettings = SplitSettings()
     release: ReleaseSettings = ReleaseSettings()
     run: RunSettings = RunSettings()
-
-    def fingerprint(self) -> str:
-        """Hash of everything that decides what the release holds."""
-        return digest(self.model_dump(mode="json", exclude={"run"}))
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -322,15 +333,15 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
             continue
         pattern = os.path.expandvars(os.path.expanduser(spec.mesh))
         pattern = pattern if os.path.isabs(pattern) else str(folder / pattern)
-        files = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
-        files = [f for f in files if not glob.has_magic(pattern) or f.lower().endswith(MESH_SUFFIXES)]
+        files = [pattern]
+        if glob.has_magic(pattern) and not Path(pattern).exists():
+            files = [f for f in sorted(glob.glob(pattern)) if f.lower().endswith(MESH_SUFFIXES)]
+            if not files:
+                raise CallError(f"objects: no mesh file matches {spec.mesh}; it is relative to the recipe file")
         objects += [
             spec.model_copy(update={"mesh": os.path.normpath(f), "category": spec.category or Path(f).stem.lower()})
             for f in files
         ]
-    if not objects:
-        names = ", ".join(s.mesh or "" for s in recipe.objects)
-        raise CallError(f"objects: no mesh file matches {names}; paths are relative to the recipe file")
     environments = tuple(e if e in ENVIRONMENTS else os.path.normpath(folder / e) for e in recipe.render.environments)
     render = recipe.render.model_copy(update={"environments": environments})
     return recipe.model_copy(update={"objects": tuple(objects), "render": render})

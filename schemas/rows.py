@@ -164,6 +164,8 @@ class Annotation:
     supersedes: str | None = None
     candidate: int | None = None
     """Index among the candidates of one sample."""
+    media: str | None = None
+    """The file that was looked at: part of what is said, so a verdict on a clip does not pass to its re-render."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The stages by name, in the order in which they run. Review and release stand between and after them:
 they meet people and the outside, so they are no functions of shards."""
 
+from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from tasks.caption import caption
 from tasks.dedup import dedup
@@ -14,6 +15,15 @@ from tasks.workspace import Workspace
 
 STAGES: dict[str, Stage] = {s.name: s for s in (render, visibility, keyframes, dedup, caption, qa, split)}
 ORDER = ("render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release")
+
+
+def demand_current(workspace: Workspace, recipe: Recipe, until: str) -> None:
+    """Raises DefectoryError when a stage up to `until` has work left: labels of an earlier render must not be
+    frozen, or judged, beside the clips of a later one."""
+    if stage := unfinished(workspace, recipe, until):
+        raise DefectoryError(
+            f"{workspace.root}: {stage} is not up to date with the recipe; run `defectory build` to its end first"
+        )
 
 
 def unfinished(workspace: Workspace, recipe: Recipe, until: str = ORDER[-1]) -> str | None:

@@ -15,18 +15,20 @@ BLOCK = 4096
 def near_pairs(vectors: np.ndarray, min_similarity: float) -> Iterator[tuple[int, int, float]]:
     """Pairs `i < j` of unit vectors (n, d) float32 with cosine >= `min_similarity`, exact, in blocks.
 
-    The matrix of all similarities never exists: faiss searches one block of queries at a time.
+    Cosines are rounded to 5 digits, below which the last bits depend on the machine. The matrix of all
+    similarities never exists: faiss searches one block of queries at a time.
     """
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     for start in range(0, len(vectors), BLOCK):
-        limits, similar, other = index.range_search(vectors[start : start + BLOCK], min_similarity)
+        limits, similar, other = index.range_search(vectors[start : start + BLOCK], min_similarity - 1e-4)
         for query in range(len(limits) - 1):
             for k in sorted(range(limits[query], limits[query + 1]), key=lambda k: other[k]):
-                if start + query < other[k]:
-                    yield start + query, int(other[k]), float(similar[k])
+                cosine = round(float(similar[k]), 5)
+                if start + query < other[k] and cosine >= min_similarity:
+                    yield start + query, int(other[k]), cosine
 
 
 @stage(
@@ -47,11 +49,12 @@ def dedup(shard: Shard, ctx: Context) -> Iterator[Row]:
     if not vectors:
         return
     closest: dict[str, float] = {}
-    pairs: list[tuple[str, str]] = []
+    pairs: set[tuple[str, str]] = set()
     for i, j, similarity in near_pairs(np.stack(vectors), want.min_similarity):
         if owners[i] != owners[j]:
-            pairs.append((owners[i], owners[j]))
-            for owner in pairs[-1]:
+            pair = owners[i], owners[j]
+            pairs.add(pair)
+            for owner in pair:
                 closest[owner] = max(closest.get(owner, -1.0), similarity)
     for sample, first in sorted(components(pairs).items()):
         yield Group(sample, f"near-{first}", "near-duplicate", round(closest[sample], 4))

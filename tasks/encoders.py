@@ -2,15 +2,34 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from schemas.errors import DefectoryError
+from schemas.rows import digest
+from tasks.files import sha256_file
 
 Encoder = Callable[[Sequence[np.ndarray]], np.ndarray]
 """RGB pictures (H, W, 3) uint8 -> (n, d) float32, rows of length 1, so that a dot product is the cosine."""
+
+
+def identity(name: str) -> str:
+    """What a fingerprint says of a model: its name, or for a local folder a digest of what lies in it.
+
+    File names, sizes and the texts of the configuration; hashing gigabytes of weights at each call would cost
+    more than it tells.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        return name
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return digest(
+        [(p.relative_to(folder).as_posix(), p.stat().st_size) for p in files],
+        [sha256_file(p) for p in files if p.suffix == ".json"],
+    )
 
 
 @lru_cache(maxsize=2)

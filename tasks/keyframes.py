@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from schemas.errors import BadInput, DefectoryError
-from schemas.recipe import Keyframes
+from schemas.recipe import Keyframes, Recipe
 from schemas.rows import Embedding, Media, Row, Sample
 from tasks import video
-from tasks.encoders import Encoder, encoder
+from tasks.encoders import Encoder, encoder, identity
 from tasks.stage import Context, Shard, stage
 
 BATCH = 16
@@ -42,11 +42,16 @@ def _batches(items: Iterator[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int
         yield batch
 
 
-@stage(version=1, reads=("render",), writes=("media", "embeddings"), settings=lambda recipe: recipe.keyframes)
+def decisive(recipe: Recipe) -> Keyframes:
+    """What the output depends on: a local encoder by what lies in its folder, not by where that is."""
+    return recipe.keyframes.model_copy(update={"encoder": identity(recipe.keyframes.encoder)})
+
+
+@stage(version=1, reads=("render",), writes=("media", "embeddings"), settings=decisive)
 def keyframes(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Keyframes of every unmarked clip, as pictures and as features."""
     want: Keyframes = ctx.settings
-    encode = encoder(want.encoder)
+    encode = encoder(ctx.recipe.keyframes.encoder)
     paths = {m.id: ctx.workspace.path(m.path) for m in ctx.rows(Media)}
     for sample in ctx.rows(Sample):
         clip = next(m.id for m in sample.media if m.role == "unmarked")

@@ -94,6 +94,7 @@ def release(
         note = {
             "fingerprint": fingerprint(workspace, recipe, version),
             "checksums": sha256_file(target / checksums.NAME),
+            "bytes": _size(target),
             "version": edition.version,
             "counts": counts,
         }
@@ -108,11 +109,17 @@ def _remembered(workspace: Workspace, recipe: Recipe, version: str | None) -> Re
     for path in (workspace.root / "releases" / name, workspace.root / "releases" / f"{name}{DRAFT}"):
         try:
             note = json.loads(path.with_name(f"{path.name}.json").read_text())
-            if note["fingerprint"] == wanted and note["checksums"] == sha256_file(path / checksums.NAME):
+            whole = note["bytes"] == _size(path) and note["checksums"] == sha256_file(path / checksums.NAME)
+            if note["fingerprint"] == wanted and whole:
                 return Released(path, note["version"], note["version"].endswith(DRAFT), note["counts"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # no note, or none that can be read: the release is built again and compared
     return None
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below `folder`: tells at once when one is gone or cut short."""
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
 def _install(building: Path, target: Path, edition: Edition) -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
-from schemas.rows import TABLE_OF, Media, Reject, Row, Run, arrow_schema, digest, to_arrow
+from schemas.rows import TABLE_OF, TABLES, Media, Reject, Row, Run, arrow_schema, digest, to_arrow
 from tasks.files import sha256_file
 from tasks.workspace import Ref, Workspace, write_atomic
 
@@ -100,11 +100,11 @@ class Stage:
 
     def ref(self, recipe: Recipe, shard: Shard) -> Ref:
         upstream = [(r.stage, r.key, r.fingerprint) for r in shard.upstream]
-        print_ = digest(
+        fingerprint = digest(
             self.name, self.version, self.settings(recipe), recipe.dataset, recipe.seed,
             shard.key, upstream, shard.items,
         )  # fmt: skip
-        return Ref(self.name, shard.key, print_)
+        return Ref(self.name, shard.key, fingerprint)
 
 
 def stage(
@@ -197,9 +197,14 @@ def execute(stage: Stage, workspace: Workspace, recipe: Recipe, shard: Shard) ->
 
 
 def _commit(workspace: Workspace, ref: Ref, out: Path, parts: Path, record: dict[str, Any]) -> None:
+    for file in (f for folder in (out, parts) for f in folder.rglob("*") if f.is_file()):
+        with open(file, "rb") as f:
+            os.fsync(f.fileno())  # or a power cut could keep the record and lose what it vouches for
+    target = workspace.media_dir(ref)
+    shutil.rmtree(target, ignore_errors=True)
+    for table in TABLES:  # a killed commit may have left parts for which there is no row this time
+        workspace.part_path(table, ref).unlink(missing_ok=True)
     if any(out.iterdir()):
-        target = workspace.media_dir(ref)
-        shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.rename(out, target)
     for part in sorted(parts.iterdir()):

@@ -113,23 +113,26 @@ def visibility(shard: Shard, ctx: Context) -> Iterator[Row]:
     paths = {m.id: ctx.workspace.path(m.path) for m in ctx.rows(Media)}
     exact = {s.sample: np.array(s.values) for s in ctx.rows(Signal) if s.name == "mask_pixels"}
     for sample in ctx.rows(Sample):
-        role = {m.role: paths[m.id] for m in sample.media}
+        role = {m.role: m.id for m in sample.media}
+        clip = role["unmarked"]
         if "marked" not in role:
-            yield _interval_annotation(sample, [], "no-defect")
+            yield _interval_annotation(sample, clip, [], "no-defect")
             continue
         try:
-            area = visible_pixels(role["unmarked"], role["marked"], want.threshold)
+            area = visible_pixels(paths[clip], paths[role["marked"]], want.threshold)
+            if len(area) != sample.frames:
+                raise BadInput(f"{paths[clip].name}: holds {len(area)} frames, not {sample.frames}; render it again")
         except BadInput as e:
             yield ctx.reject(sample.id, e)
             continue
         found = intervals(area >= want.min_pixels, want.min_frames, want.close_gap)
         yield Signal(sample.id, "visible_pixels", "px", sample.fps or 0.0, [round(float(v), 2) for v in area])
         counts = agreement(frames_of(found, len(area)), exact[sample.id] >= want.min_pixels)
-        yield _interval_annotation(sample, found, "frame-diff", counts)
+        yield _interval_annotation(sample, clip, found, "frame-diff", counts)
 
 
 def _interval_annotation(
-    sample: Sample, spans: list[Interval], author: str, counts: dict[str, int] | None = None
+    sample: Sample, clip: str, spans: list[Interval], author: str, counts: dict[str, int] | None = None
 ) -> Annotation:
     return annotation(
         sample=sample.id,
@@ -139,5 +142,6 @@ def _interval_annotation(
         author_version=str(1),
         status="candidate",
         intervals=spans,
+        media=clip,
         scores=[Score(k, float(v)) for k, v in (counts or {}).items()],
     )

@@ -55,7 +55,9 @@ class Workspace:
         root = root.resolve()
         marker = root / "workspace.json"
         if not marker.exists():
-            if root.exists() and any(root.iterdir()):
+            if root.exists() and not root.is_dir():
+                raise CallError(f"{root}: is a file, not a folder; give --workspace another name")
+            if root.exists() and any(not p.name.startswith(f".{marker.name}.") for p in root.iterdir()):
                 raise CallError(f"{root}: not empty and not a workspace; give --workspace another folder")
             try:
                 root.mkdir(parents=True, exist_ok=True)
@@ -71,6 +73,8 @@ class Workspace:
             marker = json.loads((root / "workspace.json").read_text())
         except FileNotFoundError:
             raise CallError(f"{root}: not a workspace; `defectory build RECIPE` makes one") from None
+        except (OSError, ValueError) as e:
+            raise CallError(f"{root / 'workspace.json'}: cannot be read ({e}); restore it or build elsewhere") from None
         if marker.get("format") != FORMAT:
             raise CallError(f"{root}: workspace format {marker.get('format')}; this version reads {FORMAT}")
         return cls(root)
@@ -109,6 +113,8 @@ class Workspace:
             kept = json.loads((self.root / "recipe.json").read_text())
         except FileNotFoundError:
             raise CallError(f"{self.root}: nothing was built here yet; `defectory build RECIPE` first") from None
+        except ValueError as e:
+            raise CallError(f"{self.root / 'recipe.json'}: cannot be read ({e}); build the recipe again") from None
         if version is not None:
             kept["release"]["version"] = version
         return validated(kept, f"{self.root / 'recipe.json'}")
@@ -134,7 +140,7 @@ class Workspace:
         return record
 
     def current(self, *stages: str) -> list[Ref]:
-        """The current shards of the named stages (of all, in the order they first ran, if none is named)."""
+        """The current shards of the named stages (of all, by name, if none is named)."""
         refs: list[Ref] = []
         for stage in stages or self.stages():
             try:

@@ -26,6 +26,25 @@ REFUSED = said("person", "", round=1, status="rejected", supersedes=CHOSEN.id)
         ([MODEL, CHOSEN, PERSON, LATER], "by hand again"),  # the later round
         ([MODEL, CHOSEN, REFUSED], None),  # rejected: no label, although another candidate is left
         ([MODEL, CHOSEN, REFUSED, said("person", "mended", round=2, status="corrected")], "mended"),
+        # two reviewers of one round who disagree: the more critical one is heard, whatever their names
+        (
+            [
+                MODEL,
+                CHOSEN,
+                REFUSED,
+                said("person", "machine, chosen", round=1, status="accepted", supersedes=CHOSEN.id, author="zoe"),
+            ],
+            None,
+        ),
+        (
+            [
+                MODEL,
+                CHOSEN,
+                PERSON,
+                said("person", "machine, chosen", round=1, status="accepted", supersedes=CHOSEN.id, author="zoe"),
+            ],
+            "by hand",
+        ),
     ],
 )
 def test_the_label_whatever_the_order_of_rows(rows: list[Annotation], label: str | None) -> None:

@@ -122,6 +122,17 @@ def test_leftovers_of_a_killed_commit_are_overwritten(workspace: Workspace) -> N
     assert [p.name for p in workspace.media_dir(ref).iterdir()] == ["note.txt"]
 
 
+def test_parts_of_a_killed_commit_that_have_no_rows_this_time_are_gone(workspace: Workspace) -> None:
+    """The first run rejected something and was killed before its record; the second has nothing to reject."""
+    plan = cut(make, workspace, recipe())
+    (ref, shard), (other, rejecting) = plan.todo[0], plan.todo[1]
+    execute(make, workspace, recipe(), rejecting)
+    left_behind = workspace.part_path("rejects", ref)
+    left_behind.write_bytes(workspace.part_path("rejects", other).read_bytes())
+    execute(make, workspace, recipe(), shard)
+    assert list(workspace.rows(Reject, [ref])) == []
+
+
 def test_a_row_for_an_undeclared_table_is_a_bug(workspace: Workspace) -> None:
     @stage(version=1, writes=("qa",), settings=lambda r: None, cut=three)
     def wrong(shard: Shard, ctx: Context) -> Iterator[Row]:
