@@ -42,8 +42,6 @@ class Asker:
     """Nano-dollars."""
     tries: int = TRIES
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    answered: int = 0
-    """Answers that were got from the provider, not from the ledger."""
     _pending: list[tuple[Operation, asyncio.Future[Outcome]]] = field(default_factory=list)
     _writer: asyncio.Task[None] | None = None
 
@@ -70,7 +68,6 @@ class Asker:
                 await asyncio.shield(self._write(Release(key, lost, type(e).__name__)))
                 raise
             else:
-                self.answered += 1
                 cost = self.price.paid(request, answer)
                 await asyncio.shield(self._write(Settle(key, answer, cost)))
                 return Paid(answer, cost)
@@ -119,10 +116,10 @@ class Asker:
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     if not future.done():
                         future.set_result(outcome)
-            except DefectoryError as e:
+            except Exception as e:  # noqa: BLE001 - whoever waits raises it
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(e)
             finally:
                 for _, future in batch:
-                    future.cancel()  # nobody waits for ever if the writer itself broke
+                    future.cancel()  # nobody waits for ever if the writer itself was cancelled

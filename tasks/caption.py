@@ -16,7 +16,7 @@ from annotation.candidates import Candidate, Subject, describe, prompts_digest
 from annotation.diversity import Encode, sentence_encoder
 from annotation.prices import FREE, USD, price
 from annotation.providers import DEFAULT_MODELS, Evidence, Provider, Transient, opened
-from schemas.errors import BadInput, DefectoryError
+from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.recipe import Caption, Recipe
 from schemas.rows import Annotation, Interval, Mask, Media, Row, Sample, Score, Signal, annotation
 from tasks import video
@@ -55,9 +55,9 @@ def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     or the middle keyframe where no defect is visible. As in the paper, the model is told the defect type
     (where the defect is visible); the marked clip is never shown to it.
 
-    A request that cannot be answered puts its sample into `rejects`. A missing key, an unknown model and
-    a used-up budget stop the build (DefectoryError); a service that answers nothing at all is a
-    WorkerError. Answers that were paid for are in the ledger in each case.
+    A request that can never be answered puts its sample into `rejects`. A missing key, an unknown model
+    and a used-up budget stop the build (DefectoryError); a service that failed any sample for now fails
+    the shard (WorkerError), for a reject would stay. Answers that were paid for are in the ledger in each case.
     """
     samples = list(ctx.rows(Sample, "render"))
     for sample, outcome in zip(samples, asyncio.run(_all(samples, _known(ctx), ctx)), strict=True):
@@ -90,11 +90,9 @@ def _known(ctx: Context) -> dict[str, Known]:
     return known
 
 
-async def _all(
-    samples: list[Sample], known: dict[str, Known], ctx: Context
-) -> list[list[Candidate] | BadInput | Transient]:
-    """An outcome per sample. Raises the first error that concerns more than one sample, after the requests
-    under way have come to their end."""
+async def _all(samples: list[Sample], known: dict[str, Known], ctx: Context) -> list[list[Candidate] | BadInput]:
+    """An outcome per sample. Raises the first error that is not for good one sample's own, after the requests
+    under way have come to their end: one that stops the build before one that another try may mend."""
     want = ctx.recipe.caption
     model = want.model or DEFAULT_MODELS[want.provider]
     encode = sentence_encoder(want.encoder)
@@ -123,17 +121,16 @@ async def _all(
             results = await asyncio.gather(*(one(s) for s in samples), return_exceptions=True)
         finally:
             book.close()
-    outcomes: list[list[Candidate] | BadInput | Transient] = []
-    for result in sorted(results, key=lambda r: isinstance(r, asyncio.CancelledError)):
-        if isinstance(result, BaseException) and not isinstance(result, BadInput | Transient):
+    for result in sorted(results, key=lambda r: isinstance(r, Transient) + 2 * isinstance(r, asyncio.CancelledError)):
+        if isinstance(result, Transient):
+            failed = sum(isinstance(r, Transient) for r in results)
+            raise WorkerError(
+                f"{result}; {failed} of {len(samples)} clips of this shard have no description; "
+                "run the same command again: answers that are there are not asked for twice"
+            )
+        if isinstance(result, BaseException) and not isinstance(result, BadInput):
             raise result
-    for result in results:
-        # Nothing came back at all: that is the service, not the sample. Running again goes on from here.
-        if isinstance(result, Transient) and not asker.answered:
-            raise result
-        if isinstance(result, list | BadInput | Transient):
-            outcomes.append(result)
-    return outcomes
+    return [r for r in results if isinstance(r, list | BadInput)]
 
 
 async def _described(

@@ -166,13 +166,21 @@ def test_waiting_operations_share_a_transaction(book: Ledger, monkeypatch: pytes
     assert len(sizes) <= 8
 
 
-def test_a_broken_ledger_is_told_to_everyone_who_waits(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [DefectoryError("cannot be used"), KeyError("cannot be used"), OSError("cannot be used")]
+)
+def test_a_broken_ledger_is_told_to_everyone_who_waits(
+    error: Exception, book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_: object) -> None:
-        raise DefectoryError("the ledger cannot be used")
+        raise error
+
+    async def two() -> list[Paid | BaseException]:
+        asker = Asker(Scripted(), book, PRICE, 10 * USD)
+        return await asyncio.gather(*(asker.ask(request(n), rng()) for n in range(2)), return_exceptions=True)
 
     monkeypatch.setattr(book, "apply", broken)
-    with pytest.raises(DefectoryError, match="cannot be used"):
-        ask(Scripted(ANSWER), book)
+    assert [(type(e), str(e)) for e in asyncio.run(two())] == [(type(error), str(error))] * 2
 
 
 def test_keys_of_the_ledger_name_provider_and_request(book: Ledger) -> None:

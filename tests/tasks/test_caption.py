@@ -153,6 +153,31 @@ def test_a_service_that_is_down_is_worth_another_build(workspace: Workspace) -> 
     assert not workspace.current("caption")
 
 
+def test_one_clip_that_failed_for_now_fails_the_shard_and_is_no_reject(workspace: Workspace) -> None:
+    """Of two clips in one shard, one meets a server that is busy: what the other got is kept."""
+    busy, lock = [True], threading.Lock()
+    pictures: list[str] = []
+
+    def write(_: int, body: dict[str, Any]) -> Reply:
+        picture = body["messages"][1]["content"][1]["image_url"]["url"]
+        with lock:
+            if picture not in pictures:
+                pictures.append(picture)
+        return Reply({}, 503) if busy[0] and picture == pictures[0] else Reply(openai_answer(f"{FULL}."))
+
+    with standin(write) as server:
+        with pytest.raises(WorkerError, match=r"503.*; 1 of 2 clips .* run the same command again"):
+            factory.run(caption, workspace, openai(server.url))
+        assert Ledger(url(workspace.root)).spending().answers == 4
+        assert not workspace.current("caption")
+        busy[0] = False
+        asked = len(server.requests)
+        factory.run(caption, workspace, openai(server.url))
+        assert len(server.requests) == asked + 3 * 4
+    assert not list(workspace.rows(Reject, workspace.current("caption")))
+    assert [len(rows) for rows in captions(workspace).values()] == [4] * 4
+
+
 def test_the_budget_stops_the_build_and_loses_nothing(workspace: Workspace) -> None:
     """A cap worth some answers: they are kept, and the next build with more money does not buy them again."""
     with standin(lambda n, body: Reply(openai_answer(f"{FULL}."))) as server:
