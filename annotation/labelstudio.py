@@ -106,6 +106,12 @@ class Decision:
     caption: str
     intervals_accepted: bool
     caption_accepted: bool
+    interval_id: str
+    caption_id: str
+    """The annotations that the task showed, like `interval_id`."""
+    intervals_changed: bool
+    caption_changed: bool
+    """Whether the reviewer left something else than what the task showed."""
     interval_comment: str = ""
     caption_comment: str = ""
 
@@ -156,6 +162,7 @@ def task(item: Item, round_: int) -> dict[str, Any]:
         "frames": sample.frames,
         "captions": [{"value": text} for text in captions],
         "caption": tidy(item.caption.text or ""),
+        "intervals": ranges(item.interval.intervals or []),
         "interval_id": item.interval.id,
         "caption_id": item.caption.id,
     }
@@ -196,13 +203,19 @@ def decision(result: Iterable[Mapping[str, Any]], data: Mapping[str, Any]) -> De
     spans = found.get("visible", [])
     if not all(isinstance(r, Mapping) for r in spans):
         raise BadInput(f"sample {data['sample']}: the answer holds a malformed range; open the task and draw it again")
+    frames = int(data["frames"])
+    drawn = intervals(spans, frames)
     return Decision(
-        intervals=intervals(spans, int(data["frames"])),
+        intervals=drawn,
         caption=caption,
         intervals_accepted=accepted["interval_verdict"],
         caption_accepted=accepted["caption_verdict"],
         interval_comment=tidy(" ".join(map(str, found.get("interval_comment", [])))),
         caption_comment=tidy(" ".join(map(str, found.get("caption_comment", [])))),
+        interval_id=str(data["interval_id"]),
+        caption_id=str(data["caption_id"]),
+        intervals_changed="intervals" in data and drawn != intervals(data["intervals"], frames),
+        caption_changed=caption != shown,
     )
 
 

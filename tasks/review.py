@@ -377,6 +377,7 @@ def take(
     by_sample = {i.sample.id: i for i in under_review}
     history = History.of(workspace, round_)
     problems: list[str] = []
+    outdated: dict[str, set[str]] = {}
     new: dict[str, list[Row]] = {}
     for reviewer, answer, task in _answers(exported):
         item = by_sample.get(task["data"].get("sample"))
@@ -393,6 +394,11 @@ def take(
             problems.append(str(e))
             continue
         new.setdefault(item.sample.shard, []).extend(rows_of(item, decided, reviewer, round_, history))
+        if missed := earlier(item, decided):
+            outdated.setdefault(item.sample.id, set()).update(missed)
+    for sample, missed in outdated.items():
+        judged = " and ".join(EARLIER[task] for task in TASKS if task in missed)
+        problems.append(f"clip {sample}: judged {judged}; delete the answer in Label Studio and push again")
     made: list[Ref] = []
     for key, rows in sorted(new.items()):
         if rows:
@@ -428,8 +434,25 @@ class History:
         )
 
 
+EARLIER = {"visible_interval": "earlier intervals", "caption": "an earlier caption"}
+
+
+def earlier(item: Item, decided: Decision) -> set[str]:
+    """The tasks in which an answer judged only a label that is no longer the one under review.
+
+    What a reviewer drew, picked or wrote in its place is about the clip and holds whatever the machine says now.
+    """
+    parts = (
+        (item.interval, decided.interval_id, decided.intervals_accepted and decided.intervals_changed),
+        (item.caption, decided.caption_id, decided.caption_accepted and decided.caption_changed),
+    )
+    return {now.task for now, shown, corrected in parts if shown != now.id and not corrected}
+
+
 def rows_of(item: Item, decided: Decision, reviewer: str, round_: int, history: History) -> Iterator[Row]:
-    """The annotation and verdict rows of one answer; none where the reviewer has said the same before."""
+    """The annotation and verdict rows of one answer: none where the reviewer has said the same before, none
+    where it is about an `earlier` label."""
+    missed = earlier(item, decided)
     spans, words = item.interval.intervals or [], labelstudio.tidy(item.caption.text or "")
     judged = (
         (item.interval, decided.intervals_accepted, decided.intervals == spans, decided.interval_comment,
@@ -438,6 +461,8 @@ def rows_of(item: Item, decided: Decision, reviewer: str, round_: int, history: 
          {"text": item.caption.text if decided.caption == words else decided.caption}),
     )  # fmt: skip
     for reviewed, accepted, same, comment, value in judged:
+        if reviewed.task in missed:
+            continue
         status = "rejected" if not accepted else "accepted" if same else "corrected"
         said = history.latest.get((item.sample.id, reviewed.task, reviewer))
         row: dict[str, Any] = value if accepted else {}

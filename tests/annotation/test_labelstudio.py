@@ -101,7 +101,8 @@ def test_accepting_what_was_pushed_gives_back_exactly_that(points: list[int], ca
     sent = task(pushed, 1)
     (prediction,) = sent["predictions"]
     back = decision([*prediction["result"], *ACCEPTED], sent["data"])
-    assert back == Decision(disjoint(points), captions[0], True, True)
+    ids = (pushed.interval.id, pushed.caption.id)
+    assert back == Decision(disjoint(points), captions[0], True, True, *ids, False, False)
 
 
 @given(edges)
@@ -136,6 +137,26 @@ def test_the_configuration_is_valid_and_names_what_a_task_holds() -> None:
 def test_which_caption_was_meant(answer: list[dict[str, Any]], caption: str) -> None:
     prefilled = [written("caption", "A vase with a bulge.")] if not answer else []
     assert decision([*prefilled, *answer, *ACCEPTED], DATA).caption == caption
+
+
+@pytest.mark.parametrize(
+    ("answer", "changed"),
+    [
+        ([drawn(9, 28)], (False, False)),
+        ([drawn(9, 20), drawn(21, 28)], (False, False)),  # in two pieces, but the same frames
+        ([drawn(9, 27)], (True, False)),
+        ([], (True, False)),  # deleted
+        ([drawn(9, 28), chosen("caption_choice", "A bulging vase.")], (False, True)),
+        ([drawn(9, 28), chosen("caption_choice", "A vase with a bulge.")], (False, False)),
+    ],
+)
+def test_a_decision_says_what_was_shown_and_whether_it_was_changed(
+    answer: list[dict[str, Any]], changed: tuple[bool, bool]
+) -> None:
+    prefilled = written("caption", "A vase with a bulge.")
+    got = decision([prefilled, *answer, *ACCEPTED], DATA)
+    assert (got.interval_id, got.caption_id) == (ITEM.interval.id, ITEM.caption.id)
+    assert (got.intervals_changed, got.caption_changed) == changed
 
 
 def test_a_rejection_carries_its_comment() -> None:

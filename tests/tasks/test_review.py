@@ -11,8 +11,9 @@ import pytest
 from annotation import labelstudio
 from annotation.labels import current
 from schemas.errors import CallError, WorkerError
-from schemas.rows import Annotation, Interval, Verdict, annotation
+from schemas.rows import Annotation, Interval, Row, Sample, Verdict, annotation
 from tasks import review
+from tasks.stage import Context, Shard, stage
 from tasks.workspace import Workspace
 from tests import factory
 
@@ -194,6 +195,52 @@ def test_an_answer_about_a_clip_that_was_rendered_again_is_not_taken(workspace: 
     verdicts, (problem,) = take(workspace, stale)
     assert not verdicts
     assert "rendered again" in problem
+
+
+def recaptioned(workspace: Workspace) -> None:
+    """What a build with other caption settings leaves: other texts about the same clips."""
+
+    @stage(version=1, reads=("render",), writes=("annotations",), settings=lambda r: "other")
+    def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
+        for sample in ctx.rows(Sample):
+            by = {"author_kind": "model", "author": "measured:rules", "author_version": "1", "status": "candidate"}
+            yield annotation(sample=sample.id, task="caption", text="Other words.", candidate=0, **by)
+
+    factory.run(caption, workspace, RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ({}, []),
+        ({"caption_verdict": "reject", "comment": "wrong"}, []),
+        ({"caption": "A person's words."}, [("caption", "corrected")]),  # hold whatever the machine says
+    ],
+)
+@pytest.mark.parametrize("pulled_before", [True, False])
+def test_a_verdict_on_an_earlier_caption_is_no_verdict_on_the_new_one(
+    workspace: Workspace, said: dict[str, Any], taken: list[tuple[str, str]], pulled_before: bool
+) -> None:
+    item = defective(workspace)
+    exported = [answer(item, **said), answer(item, user=2, id_=2, **said)]
+    if pulled_before:
+        take(workspace, *exported)
+    recaptioned(workspace)
+    again = [] if pulled_before else [("visible_interval", "accepted")]  # the intervals are the same
+    verdicts, problems = take(workspace, *exported)
+    assert [(v.task, v.verdict) for v in verdicts] == [*again, *taken] * 2
+    wanted = f"clip {item.sample.id}: judged an earlier caption; delete the answer in Label Studio and push again"
+    assert problems == ([] if taken else [wanted])
+    assert label(workspace, item.sample.id)["caption"].text == (said["caption"] if taken else "Other words.")
+    # The problem stays until the answer is gone, and an answer to the new caption is taken.
+    assert take(workspace, *exported) == ([], problems)
+    new = next(i for i in offered(workspace) if i.sample.id == item.sample.id)
+    verdicts, problems = take(workspace, answer(new, user=3, id_=3))
+    assert {(v.task, v.annotation) for v in verdicts} == {
+        ("visible_interval", item.interval.id),
+        ("caption", new.caption.id),
+    }
+    assert not problems
 
 
 def test_a_review_of_candidates_that_are_gone_counts_no_more(workspace: Workspace) -> None:
