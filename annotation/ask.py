@@ -12,7 +12,7 @@ import numpy as np
 
 from annotation.ledger import Busy, Known, Ledger, Operation, Outcome, OverCap, Release, Reserve, Settle
 from annotation.prices import USD, Price
-from annotation.providers import Answer, Provider, Request, Transient
+from annotation.providers import Answer, Provider, Request, Transient, Unanswerable
 from schemas.errors import DefectoryError
 
 TRIES = 5
@@ -51,7 +51,7 @@ class Asker:
         Raises OverBudget at the cap, Transient when all tries failed, BadInput when this request cannot
         be answered, DefectoryError when none can.
         """
-        key = request.key(self.provider.name)
+        key = request.key(self.provider.name, self.provider.where)
         for attempt in range(1, self.tries + 1):
             known = await self._reserved(key, request)
             if known is not None:
@@ -65,7 +65,8 @@ class Asker:
                 await self.sleep(self._wait(attempt, e.retry_after, rng))
             except BaseException as e:
                 lost = not isinstance(e, DefectoryError)  # cancelled or broken on the way: it may have been billed
-                await asyncio.shield(self._write(Release(key, lost, type(e).__name__)))
+                note = e.said if isinstance(e, Unanswerable) else type(e).__name__
+                await asyncio.shield(self._write(Release(key, lost, note)))
                 raise
             else:
                 cost = self.price.paid(request, answer)

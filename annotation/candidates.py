@@ -115,8 +115,9 @@ async def describe(
         if p.answer.text and not p.answer.refused
     ]
     if not drafts:
-        said = "; ".join(sorted({p.answer.text[:80] if p.answer.refused else "empty" for p in paid}))
-        raise BadInput(f"the model refused or answered nothing, {want.candidates} times ({said}); try another model")
+        # Not in the model's words: this goes into releases. They are in the ledger.
+        who = f"{asker.provider.name} {model}"
+        raise BadInput(f"{who}: refused or answered nothing, {want.candidates} times; try another model")
     # What answers cost that became no candidate is carried by the first one.
     drafts[0] = _dearer(drafts[0], sum(p.cost for p in paid) - sum(d.cost for d in drafts))
     scored = _scored(drafts, want, encode)

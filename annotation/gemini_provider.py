@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from annotation.providers import Answer, Request, Transient, cleaned, seconds, words
-from schemas.errors import BadInput, DefectoryError
+from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, cleaned, seconds, words
+from schemas.errors import DefectoryError
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
@@ -22,11 +22,11 @@ class Gemini:
         from google import genai
         from google.genai import types
 
-        self._key, self._where = api_key, base_url or BASE_URL
+        self._key, self.where = api_key, anonymous(base_url or BASE_URL)
         # A client of our own: the transport then does not depend on what else is installed.
         self._http = httpx.AsyncClient(timeout=timeout_s)
         options = types.HttpOptions(
-            base_url=self._where, timeout=round(timeout_s * 1000), httpx_async_client=self._http,
+            base_url=base_url or BASE_URL, timeout=round(timeout_s * 1000), httpx_async_client=self._http,
             retry_options=types.HttpRetryOptions(attempts=1),
         )  # fmt: skip
         self._client = genai.Client(api_key=api_key, vertexai=False, http_options=options)
@@ -50,12 +50,12 @@ class Gemini:
         except errors.APIError as e:
             raise self._explained(e, request.model) from None
         except httpx.TimeoutException:
-            raise Transient(f"{self._where}: no answer in time", billed=True) from None
+            raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except httpx.HTTPError as e:
             sent = not isinstance(e, httpx.ConnectError)
-            raise Transient(f"{self._where}: the connection failed ({words(e, self._key)})", billed=sent) from None
+            raise Transient(f"{self.where}: the connection failed ({words(e, self._key)})", billed=sent) from None
         except ValueError as e:  # a body that is no JSON, or no answer
-            raise Transient(f"{self._where}: unreadable answer ({words(e, self._key)})", billed=True) from None
+            raise Transient(f"{self.where}: unreadable answer ({words(e, self._key)})", billed=True) from None
         return self._read(reply)
 
     def _read(self, reply: Any) -> Answer:
@@ -69,7 +69,7 @@ class Gemini:
                 words(reply.prompt_feedback.block_reason.name, self._key), "refused", version, tokens_in, tokens_out
             )
         if not reply.candidates:
-            raise Transient(f"{self._where}: an answer without a candidate", billed=True)
+            raise Transient(f"{self.where}: an answer without a candidate", billed=True)
         first = reply.candidates[0]
         reason = first.finish_reason.name if first.finish_reason else "STOP"
         parts = (first.content.parts if first.content else None) or []
@@ -85,20 +85,22 @@ class Gemini:
         match e.code:
             case 401 | 403:
                 return DefectoryError(
-                    f"{self._where}: the key in GEMINI_API_KEY was refused ({e.code}); set a valid one"
+                    f"{self.where}: the key in GEMINI_API_KEY was refused ({e.code}); set a valid one"
                 )
             case 400 if "api key" in said.lower():
-                return DefectoryError(f"{self._where}: the key in GEMINI_API_KEY was refused (400); set a valid one")
+                return DefectoryError(f"{self.where}: the key in GEMINI_API_KEY was refused (400); set a valid one")
             case 404:
                 return DefectoryError(
-                    f"caption.model {model}: {self._where} does not know it (404); choose another model"
+                    f"caption.model {model}: {self.where} does not know it (404); choose another model"
                 )
             case 408 | 429:
-                return Transient(f"{self._where}: {e.code} {said}", billed=False, retry_after=wait)
+                return Transient(f"{self.where}: {e.code} {said}", billed=False, retry_after=wait)
             case code if code >= 500:
-                return Transient(f"{self._where}: {code} {said}", billed=False, retry_after=wait)
+                return Transient(f"{self.where}: {code} {said}", billed=False, retry_after=wait)
             case code:
-                return BadInput(f"{self._where}: refused this request ({code} {said})")
+                return Unanswerable(
+                    f"{self.name} {model}: refused this request ({code}); try another model", f"{code} {said}"
+                )
 
     async def close(self) -> None:
         await self._client.aio.aclose()

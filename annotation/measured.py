@@ -23,6 +23,7 @@ Pick = Callable[[Sequence[str]], str]
 
 class Measured:
     name = "measured"
+    where = ""
     free = True
     wants = "evidence"
 

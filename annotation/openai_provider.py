@@ -3,8 +3,8 @@
 import base64
 from typing import Any
 
-from annotation.providers import Answer, Request, Transient, cleaned, seconds, words
-from schemas.errors import BadInput, DefectoryError
+from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, cleaned, seconds, words
+from schemas.errors import DefectoryError
 
 BASE_URL = "https://api.openai.com/v1"
 FINISH = {"stop": "stop", "length": "length", "content_filter": "refused"}
@@ -19,11 +19,16 @@ class OpenAI:
         import openai
 
         self._key = api_key
-        self._where = base_url or BASE_URL
+        self.where = anonymous(base_url or BASE_URL)
         # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
         self._limit = "max_tokens" if base_url else "max_completion_tokens"
         self._client = openai.AsyncOpenAI(
-            api_key=api_key, base_url=self._where, timeout=timeout_s, max_retries=0, organization="", project=""
+            api_key=api_key,
+            base_url=base_url or BASE_URL,
+            timeout=timeout_s,
+            max_retries=0,
+            organization="",
+            project="",
         )
 
     async def answer(self, request: Request) -> Answer:
@@ -43,20 +48,20 @@ class OpenAI:
         except openai.APIStatusError as e:
             raise self._explained(e, request.model) from None
         except openai.APITimeoutError:
-            raise Transient(f"{self._where}: no answer in time", billed=True) from None
+            raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except openai.APIConnectionError as e:
             reason = words(e.__cause__ or e, self._key)
             sent = "connect" not in type(e.__cause__).__name__.lower()
-            raise Transient(f"{self._where}: the connection failed ({reason})", billed=sent) from None
+            raise Transient(f"{self.where}: the connection failed ({reason})", billed=sent) from None
         except (openai.APIError, ValueError) as e:  # a body that is no JSON, or no completion
-            raise Transient(f"{self._where}: unreadable answer ({words(e, self._key)})", billed=True) from None
+            raise Transient(f"{self.where}: unreadable answer ({words(e, self._key)})", billed=True) from None
         return self._read(reply)
 
     def _read(self, reply: Any) -> Answer:
         choices: Any = getattr(reply, "choices", None)
         message = getattr(choices[0], "message", None) if choices else None
         if message is None:
-            raise Transient(f"{self._where}: an answer without a choice", billed=True)
+            raise Transient(f"{self.where}: an answer without a choice", billed=True)
         finish = "refused" if getattr(message, "refusal", None) else FINISH.get(choices[0].finish_reason, "stop")
         text, finish = cleaned(getattr(message, "refusal", None) or message.content, finish)
         usage = getattr(reply, "usage", None)
@@ -70,28 +75,30 @@ class OpenAI:
         match e.status_code:
             case 401 | 403:
                 return DefectoryError(
-                    f"{self._where}: the key in OPENAI_API_KEY was refused ({e.status_code}); set a valid one"
+                    f"{self.where}: the key in OPENAI_API_KEY was refused ({e.status_code}); set a valid one"
                 )
             case 404:
                 return DefectoryError(
-                    f"caption.model {model}: {self._where} does not know it (404); choose another model"
+                    f"caption.model {model}: {self.where} does not know it (404); choose another model"
                 )
             case 429 if e.code == "insufficient_quota":
                 return DefectoryError(
-                    f"{self._where}: the account has no credit left; add some and run the same command again"
+                    f"{self.where}: the account has no credit left; add some and run the same command again"
                 )
             case 408 | 409 | 429:
                 wait = seconds(e.response.headers.get("retry-after"))
-                return Transient(f"{self._where}: {e.status_code} {said}", billed=False, retry_after=wait)
+                return Transient(f"{self.where}: {e.status_code} {said}", billed=False, retry_after=wait)
             case status if status >= 500:
                 wait = seconds(e.response.headers.get("retry-after"))
-                return Transient(f"{self._where}: {status} {said}", billed=False, retry_after=wait)
+                return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait)
             case status if e.param and not str(e.param).startswith("messages"):
                 return DefectoryError(
-                    f"{self._where}: does not accept `{words(e.param, self._key)}` as the recipe sets it ({said})"
+                    f"{self.where}: does not accept `{words(e.param, self._key)}` as the recipe sets it ({said})"
                 )
             case status:
-                return BadInput(f"{self._where}: refused this request ({status} {said})")
+                return Unanswerable(
+                    f"{self.name} {model}: refused this request ({status}); try another model", f"{status} {said}"
+                )
 
     async def close(self) -> None:
         await self._client.close()

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from schemas.errors import DefectoryError, WorkerError
+from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.rows import DefectFacts, digest
 
 TIMEOUT_S = 90.0
@@ -60,11 +60,11 @@ class Request:
     """JPEG or PNG."""
     evidence: Evidence | None = None
 
-    def key(self, provider: str) -> str:
-        """SHA-256 by which the ledger knows this request."""
+    def key(self, provider: str, where: str) -> str:
+        """SHA-256 by which the ledger knows this request to a provider at an address."""
         image = hashlib.sha256(self.image).hexdigest() if self.image is not None else None
         return digest(
-            provider, self.model, self.system, self.prompt, self.asks, self.candidate, self.temperature,
+            provider, where, self.model, self.system, self.prompt, self.asks, self.candidate, self.temperature,
             self.max_tokens, image, self.evidence.digest if self.evidence else None, length=64,
         )  # fmt: skip
 
@@ -87,14 +87,16 @@ class Answer:
 
 class Provider(Protocol):
     name: str
+    where: str
+    """Address of the server, without user and password: one model name means another model elsewhere."""
     free: bool
     """No money can be spent on it, whatever the model."""
     wants: str
     """`image` or `evidence`: which of the two a request to it carries."""
 
     async def answer(self, request: Request) -> Answer:
-        """Send once. Raises Transient when another try may help, BadInput when this request can never
-        be answered, DefectoryError when no request can (key, model, account)."""
+        """Send once. Raises Transient when another try may help, Unanswerable when this request can
+        never be answered, DefectoryError when no request can (key, model, account)."""
         ...
 
     async def close(self) -> None: ...
@@ -106,6 +108,15 @@ class Transient(WorkerError):
     def __init__(self, message: str, *, billed: bool, retry_after: float | None = None):
         super().__init__(message)
         self.billed, self.retry_after = billed, retry_after
+
+
+class Unanswerable(BadInput):
+    """This request can never be answered. The message goes into `rejects` and so into releases; `said`, the
+    server's own words, goes only into the ledger."""
+
+    def __init__(self, message: str, said: str):
+        super().__init__(message)
+        self.said = said
 
 
 DEFAULT_MODELS = {"measured": "geometry-1", "openai": "gpt-4o", "gemini": "gemini-2.5-flash"}
@@ -158,9 +169,14 @@ def cleaned(text: str | None, finish: str) -> tuple[str, str]:
     return (plain, finish) if len(plain) <= MAX_ANSWER else (plain[:MAX_ANSWER], "length")
 
 
+def anonymous(text: str) -> str:
+    """`text` with its addresses freed of user and password."""
+    return re.sub(r"//[^/?#\s]*@", "//", text)
+
+
 def words(reason: object, secret: str) -> str:
     """A provider's own error message, fit to be shown: one line, short, without the key or what looks like one."""
-    text = " ".join(str(reason).split()).replace(secret, "***")
+    text = anonymous(" ".join(str(reason).split()).replace(secret, "***"))
     return re.sub(r"\b(sk-|AIza)[\w*.-]{4,}", r"\1***", text)[:200]
 
 

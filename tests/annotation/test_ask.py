@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.ask import LONGEST_WAIT_S, Asker, OverBudget, Paid
-from annotation.ledger import Ledger, Release, Reserve, Reserved
+from annotation.ledger import Ledger, Release, Reserve, Reserved, requests
 from annotation.prices import FREE, USD, Price
-from annotation.providers import Answer, Request, Transient
+from annotation.providers import Answer, Request, Transient, Unanswerable
 from schemas.errors import BadInput, DefectoryError
 
 ANSWER = Answer("It is small.", "stop", "m-1", 100, 10)
@@ -23,7 +24,7 @@ PRICE = Price(1000.0, 1000.0, 0)
 class Scripted:
     """Answers or raises, one entry per call."""
 
-    name, free, wants = "scripted", False, "image"
+    name, where, free, wants = "scripted", "https://here", False, "image"
 
     def __init__(self, *outcomes: Any):
         self.outcomes, self.calls = list(outcomes), 0
@@ -183,7 +184,20 @@ def test_a_broken_ledger_is_told_to_everyone_who_waits(
     assert [(type(e), str(e)) for e in asyncio.run(two())] == [(type(error), str(error))] * 2
 
 
+def test_the_words_of_a_refusal_are_noted_in_the_ledger(book: Ledger) -> None:
+    with pytest.raises(Unanswerable, match=r"^m: refused$"):
+        ask(Scripted(Unanswerable("m: refused", "400 bad image")), book)
+    with sa.create_engine(book._engine.url).connect() as db:
+        assert db.execute(sa.select(requests.c.note)).scalar_one() == "400 bad image"
+
+
+def test_another_server_with_the_same_model_is_another_question(book: Ledger) -> None:
+    here, elsewhere = Scripted(ANSWER), Scripted(Answer("It is large.", "stop", "m-1", 100, 10))
+    elsewhere.where = "https://elsewhere"
+    assert [ask(p, book)[0].answer.text for p in (here, elsewhere, here)] == [ANSWER.text, "It is large.", ANSWER.text]
+
+
 def test_keys_of_the_ledger_name_provider_and_request(book: Ledger) -> None:
     ask(Scripted(ANSWER), book)
-    other = Reserve(request().key("other"), "other", "m", 0, 0, 0)
+    other = Reserve(request().key("other", "https://here"), "other", "m", 0, 0, 0)
     assert book.apply([other, Release(other.key, lost=False, note="")])[0] == Reserved()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from annotation.providers import Answer, Evidence, Request, Transient, cleaned, opened, seconds, words
+from annotation.providers import Answer, Evidence, Request, Transient, Unanswerable, cleaned, opened, seconds, words
 from schemas.errors import BadInput, DefectoryError
 from tests.annotation.standin import (
     TEXT,
@@ -158,8 +158,24 @@ def test_faults_that_stop_the_build(provider: str, status: int, body: dict[str, 
 @pytest.mark.parametrize("provider", ["openai", "gemini"])
 def test_faults_of_one_request(provider: str) -> None:
     body = openai_error(f"bad image {KEY}") if provider == "openai" else gemini_error(400, f"bad image {KEY}")
-    with pytest.raises(BadInput, match=r"refused this request \(400 bad image \*\*\*\)"):
+    with pytest.raises(Unanswerable) as caught:
         send(provider, lambda n, _: Reply(body, 400))
+    # What reaches `rejects` names neither the server nor its words.
+    assert str(caught.value) == f"{provider} {MODELS[provider]}: refused this request (400); try another model"
+    assert caught.value.said == "400 bad image ***"
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_user_and_password_of_an_address_are_never_shown(provider: str) -> None:
+    async def once() -> Answer:
+        async with opened(provider, "http://me:p@ss@127.0.0.1:9/v1") as p:
+            assert p.where == "http://127.0.0.1:9/v1"
+            return await p.answer(request(provider))
+
+    with pytest.raises(Transient) as caught:
+        asyncio.run(once())
+    assert str(caught.value).startswith("http://127.0.0.1:9/v1: ")
+    assert "ss@" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -186,9 +202,10 @@ def test_the_key_of_a_request_covers_everything_in_it() -> None:
         request(temperature=0.0), request(max_tokens=1), request(image=b"y"), request(image=None), request(asks="size"),
         request(evidence=evidence), request(evidence=other),
     ]  # fmt: skip
-    keys = [r.key("openai") for r in variants] + [request().key("gemini")]
+    keys = [r.key("openai", "https://here") for r in variants]
+    keys += [request().key("gemini", "https://here"), request().key("openai", "https://elsewhere")]
     assert len(set(keys)) == len(keys)
-    assert request().key("openai") == keys[0]
+    assert request().key("openai", "https://here") == keys[0]
 
 
 @pytest.mark.parametrize(
@@ -214,4 +231,5 @@ def test_model_output_is_not_trusted() -> None:
 
 
 def test_words_hide_keys() -> None:
+    assert words("no way to http://me:secret@host/v1", "mine") == "no way to http://host/v1"
     assert words("key sk-abc***wxyz and AIzaSyABCDEF and mine", "mine") == "key sk-*** and AIza*** and ***"

@@ -143,7 +143,7 @@ def test_a_refused_sample_goes_to_rejects_and_the_build_goes_on(workspace: Works
         factory.run(caption, workspace, openai(server.url))
     (reject,) = workspace.rows(Reject, workspace.current("caption"))
     assert reject.item == sample(workspace, "vase-bulge-0", 0).id
-    assert "refused or answered nothing, 4 times (I cannot help.)" in reject.reason
+    assert reject.reason == "openai gpt-4o: refused or answered nothing, 4 times; try another model"
     assert [len(rows) for _, rows in sorted(captions(workspace).items())].count(4) == 3
 
 
