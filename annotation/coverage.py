@@ -50,10 +50,14 @@ def rules_from(data: dict[str, Any]) -> dict[str, Rules]:
     }
 
 
+def source() -> str:
+    """The text of the rules that are used."""
+    return resources.files("annotation").joinpath("coverage.yaml").read_text(encoding="utf-8")
+
+
 @cache
 def builtin() -> dict[str, Rules]:
-    text = resources.files("annotation").joinpath("coverage.yaml").read_text(encoding="utf-8")
-    return rules_from(yaml.safe_load(text))
+    return rules_from(yaml.safe_load(source()))
 
 
 DIMENSIONS = ("shape", "size", "depth", "location", "contrast")

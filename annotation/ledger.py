@@ -246,6 +246,22 @@ def url(workspace: Path) -> str:
     return os.environ.get("DEFECTORY_LEDGER_URL") or f"sqlite:///{workspace / 'ledger.sqlite'}"
 
 
+def spent_usd(url: str) -> float:
+    """USD that the ledger at `url` has paid or may have lost, whatever became of the answers.
+
+    0 for a file that is not there, which is not made. Raises DefectoryError when the ledger cannot be used.
+    """
+    _, engine = _engine(url)
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
+        return 0.0
+    book = Ledger(url)
+    try:
+        spending = book.spending()
+    finally:
+        book.close()
+    return spending.spent + spending.lost
+
+
 def _engine(url: str) -> tuple[str, sa.Engine]:
     """The URL as it may be shown, and an engine whose transactions take the write lock when they begin."""
     try:

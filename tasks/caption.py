@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle
 
-from annotation import ledger
+from annotation import coverage, ledger
 from annotation.ask import Asker
 from annotation.candidates import Candidate, Subject, describe, prompts_digest
 from annotation.diversity import Encode, sentence_encoder
 from annotation.prices import FREE, USD, price
-from annotation.providers import DEFAULT_MODELS, Evidence, Provider, Transient, opened
+from annotation.providers import DEFAULT_MODELS, Evidence, Provider, Transient, anonymous, opened
 from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.recipe import Caption, Recipe
-from schemas.rows import Annotation, Interval, Mask, Media, Row, Sample, Score, Signal, annotation
-from tasks import video
+from schemas.rows import Annotation, Interval, Mask, Media, Row, Sample, Score, Signal, annotation, digest
+from tasks import encoders, video
 from tasks.stage import Context, Shard, stage
 
 CONCURRENT = 16
@@ -29,9 +29,19 @@ LONGEST_SIDE = 768
 JPEG_QUALITY = 90
 
 
-def settings(recipe: Recipe) -> tuple[Caption, str]:
-    """What decides the descriptions: the prompts with the recipe's section, but not what may be spent."""
-    return recipe.caption.model_copy(update={"budget_usd": 0.0}), prompts_digest()
+def settings(recipe: Recipe) -> tuple[Caption, str, str]:
+    """What decides the descriptions: the recipe's section with the model that will answer and what the encoder
+    is, the prompts and the rules of coverage; but not what may be spent, nor as whom the server is asked."""
+    want = recipe.caption
+    decides = {
+        "model": _model(want), "encoder": encoders.identity(want.encoder), "base_url": anonymous(want.base_url),
+        "budget_usd": 0.0,
+    }  # fmt: skip
+    return want.model_copy(update=decides), prompts_digest(), digest(coverage.source())
+
+
+def _model(want: Caption) -> str:
+    return want.model or DEFAULT_MODELS[want.provider]
 
 
 @dataclass
@@ -62,7 +72,7 @@ def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     samples = list(ctx.rows(Sample, "render"))
     for sample, outcome in zip(samples, asyncio.run(_all(samples, _known(ctx), ctx)), strict=True):
         if isinstance(outcome, list):
-            yield from (_row(sample.id, c, ctx) for c in outcome)
+            yield from (_row(sample, c, ctx) for c in outcome)
         else:
             yield ctx.reject(sample.id, outcome)
 
@@ -94,7 +104,7 @@ async def _all(samples: list[Sample], known: dict[str, Known], ctx: Context) -> 
     """An outcome per sample. Raises the first error that is not for good one sample's own, after the requests
     under way have come to their end: one that stops the build before one that another try may mend."""
     want = ctx.recipe.caption
-    model = want.model or DEFAULT_MODELS[want.provider]
+    model = _model(want)
     encode = sentence_encoder(want.encoder)
     encode(["A first text, so that a model that cannot be loaded is noticed before anything is paid."])
     room = asyncio.Semaphore(CONCURRENT)
@@ -202,21 +212,22 @@ def jpeg(picture: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _row(sample: str, c: Candidate, ctx: Context) -> Annotation:
+def _row(sample: Sample, c: Candidate, ctx: Context) -> Annotation:
     want = ctx.recipe.caption
     scores = {
         **{d: float(bit) for d, bit in c.bits.items()},
         "diversity": c.diversity, "score": c.score, "kept": float(c.kept), "chosen": float(c.chosen),
     }  # fmt: skip
     return annotation(
-        sample=sample,
+        sample=sample.id,
         task="caption",
         author_kind="model",
-        author=f"{want.provider}:{want.model or DEFAULT_MODELS[want.provider]}",
+        author=f"{want.provider}:{_model(want)}",
         author_version=c.version,
         status="candidate",
         text=c.text,
         scores=[Score(k, v) for k, v in scores.items()],
         cost_usd=c.cost_usd,
         candidate=c.index,
+        media=next(m.id for m in sample.media if m.role == "unmarked"),
     )

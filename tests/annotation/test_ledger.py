@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation import ledger as module
-from annotation.ledger import Busy, Done, Known, Ledger, OverCap, Release, Reserve, Reserved, Settle
+from annotation.ledger import Busy, Done, Known, Ledger, OverCap, Release, Reserve, Reserved, Settle, spent_usd
 from annotation.prices import USD
 from annotation.providers import Answer
 from schemas.errors import DefectoryError
@@ -266,3 +266,16 @@ def test_a_database_that_cannot_be_used(url: str, says: str) -> None:
     with pytest.raises(DefectoryError, match=says) as caught:
         Ledger(url)
     assert "hunter2" not in str(caught.value)
+
+
+def test_all_that_was_spent_is_what_was_paid_and_what_was_lost(url: str) -> None:
+    cent = USD // 100
+    book = Ledger(url)
+    book.apply([reserve(k, cost=3 * cent, cap=USD) for k in ("paid", "lost", "under way", "refused")])
+    book.apply([Settle("paid", ANSWER, cent), Release("lost", True, ""), Release("refused", False, "")])
+    assert spent_usd(url) == pytest.approx(0.04)
+
+
+def test_a_ledger_that_is_not_there_has_spent_nothing_and_is_not_made(tmp_path: Path) -> None:
+    assert spent_usd(f"sqlite:///{tmp_path / 'ledger.sqlite'}") == 0.0
+    assert not list(tmp_path.iterdir())

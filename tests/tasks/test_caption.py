@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from annotation import coverage
 from annotation.ask import OverBudget
 from annotation.ledger import Ledger, url
+from annotation.providers import DEFAULT_MODELS
 from schemas.errors import DefectoryError, WorkerError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Interval, Reject, Run, Sample
@@ -64,8 +66,10 @@ def test_measured_end_to_end(workspace: Workspace) -> None:
     factory.run(caption, workspace, recipe())
     found = captions(workspace)
     assert len(found) == 4
+    clips = {s.id: next(m.id for m in s.media if m.role == "unmarked") for s in factory.samples(workspace)}
     for rows in found.values():
         assert [a.candidate for a in rows] == [0, 1, 2, 3]
+        assert {a.media for a in rows} == {clips[rows[0].sample]}
         assert sum(value(a, "chosen") for a in rows) == 1
         assert 1 <= sum(value(a, "kept") for a in rows) <= 3
         assert all(a.author == "measured:geometry-1" and a.status == "candidate" and a.cost_usd == 0 for a in rows)
@@ -229,6 +233,26 @@ def test_only_what_decides_the_text_is_in_the_fingerprint(workspace: Workspace) 
     refs = [[r for r, _ in cut(caption, workspace, w).shards] for w in (recipe(), recipe(budget_usd=9), recipe(keep=2))]
     assert refs[0] == refs[1] != refs[2]
     assert settings(recipe()) == settings(recipe(budget_usd=9))
+    assert settings(openai("http://me:secret@host/v1")) == settings(openai("http://host/v1"))
+    assert settings(openai("http://host/v1")) != settings(openai("http://elsewhere/v1"))
+
+
+def test_the_fingerprint_covers_what_the_recipe_only_points_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that an empty name stands for, the rules of coverage, the files of a local sentence encoder."""
+    assert settings(recipe()) == settings(recipe(model="geometry-1"))
+    encoders = []
+    for name, config in (("one", "{}"), ("same", "{}"), ("other", '{"dim": 3}')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(config)
+        encoders.append(settings(recipe(encoder=str(tmp_path / name))))
+    assert encoders[0] == encoders[1] != encoders[2]
+    before = settings(recipe())
+    rules = coverage.source()
+    monkeypatch.setattr(coverage, "source", lambda: rules + "# changed")
+    assert settings(recipe()) != before
+    monkeypatch.undo()
+    monkeypatch.setitem(DEFAULT_MODELS, "measured", "geometry-2")
+    assert settings(recipe()) != before
 
 
 @pytest.mark.parametrize(
