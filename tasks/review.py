@@ -186,6 +186,7 @@ def push(workspace: Workspace, recipe: Recipe, server: Server) -> PushReport:
     wanted = {i.sample.id: labelstudio.task(i, round_) for i in items(workspace, round_, server.media_root)}
     with _speaking(server.url, server.token_from):
         project = _project(workspace, recipe, server) or _create_project(workspace, recipe, server)
+        _permit_media(workspace, server, project)
         _validate(wanted.values(), server.client.projects.get(id=project).label_config)
         there = _tasks(server, project)
         new = [task for sample, task in wanted.items() if sample not in there]
@@ -291,12 +292,15 @@ def _create_project(workspace: Workspace, recipe: Recipe, server: Server) -> int
         enable_empty_annotation=False,
         sampling="Sequential sampling",
     )
-    # The connection only permits showing the files. The pattern matches none of them, so that a press on
-    # "sync" makes no tasks.
-    server.client.import_storage.local.create(
-        project=project.id, title="media", path=str(workspace.root / "media"), use_blob_urls=True, regex_filter="(?!)"
-    )
     return int(project.id)
+
+
+def _permit_media(workspace: Workspace, server: Server, project: int) -> None:
+    """Connect the project to the workspace's media unless it is; without that no video shows."""
+    media, storages = str(workspace.root / "media"), server.client.import_storage.local
+    if not any(s.path == media for s in storages.list(project=project)):
+        # The pattern matches no file, so that a press on "sync" makes no tasks.
+        storages.create(project=project, title="media", path=media, use_blob_urls=True, regex_filter="(?!)")
 
 
 def _project_url(server: Server, project: int) -> str:

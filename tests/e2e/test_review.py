@@ -212,6 +212,16 @@ def test_only_the_media_of_a_workspace_are_shown_and_only_to_those_logged_in(sta
     shown = get(video, Range="bytes=0-99", **bearer)
     assert (shown.status_code, len(shown.content)) == (206, 100)
     assert get(video).status_code == 401
+    # A push that died right after making the project leaves it without this permission; the next one gives it.
+    storages = stack.server.client.import_storage.local
+    project = int(pushed.url.split("/")[-2])
+    (permission,) = storages.list(project=project)
+    storages.delete(id=permission.id)
+    assert get(video, **bearer).status_code == 404
+    for _ in range(2):
+        review.push(workspace, recipe, stack.server)
+    assert len(storages.list(project=project)) == 1
+    assert get(video, **bearer).status_code == 200
     for path in ("private/recipe.json", "private/media/../recipe.json", "../home/credentials.json", "/etc/passwd"):
         assert not get(f"/data/local-files/?d={path}", **bearer).is_success
 
