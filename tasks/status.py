@@ -3,8 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from schemas.rows import Annotation, Reject, Run, Sample, Verdict
+from annotation import ledger
+from schemas.rows import Reject, Run
 from tasks.dag import ORDER, STAGES
+from tasks.review import judged
 from tasks.stage import cut
 from tasks.workspace import Workspace
 
@@ -53,14 +55,13 @@ def status(workspace: Workspace) -> Status:
                 seconds=round(sum(r.wall_s for r in runs), 1),
             )
         )
-    samples = {s.id for s in workspace.rows(Sample)}
-    reviewed = {v.sample for v in workspace.rows(Verdict) if v.round == recipe.review.round} & samples
+    reviewed, clips = judged(workspace, recipe)
     return Status(
         dataset=recipe.dataset,
         unfinished=next((s.stage for s in stages if s.done < s.shards or not s.shards), None),
         stages=stages,
         rejects=rejects,
-        spent_usd=sum(a.cost_usd for a in workspace.rows(Annotation)),
-        review=f"round {recipe.review.round}, {len(reviewed)} of {len(samples)} clips have a verdict",
+        spent_usd=ledger.spent_usd(ledger.url(workspace.root)),
+        review=f"round {recipe.review.round}, {reviewed} of {clips} clips are judged",
         releases=sorted(p.name for p in (workspace.root / "releases").glob("*-*") if p.is_dir()),
     )
