@@ -30,13 +30,11 @@ from schemas.rows import Annotation, digest
 from tasks import card, checksums, croissant, figures, manifest, report, shards
 from tasks.edition import DRAFT, TEMPLATES, Edition, said
 from tasks.files import sha256_file
-from tasks.review import gate
+from tasks.review import NEEDED, gate, missing
 from tasks.workspace import Workspace, write_atomic
 
 VERSION = 1
 """Raise it whenever equal tables would make another release than before."""
-NEEDED = ("defect_type", "object", "visible_interval", "caption")
-"""Tasks without a label for which a sample is not complete."""
 
 
 @dataclass(frozen=True)
@@ -197,9 +195,8 @@ def _left_out(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, str], dict[str,
     for sample, said_of_it in groupby(manifest.rows(con, Annotation, query), key=lambda a: a.sample):
         seen.add(sample)
         labels = current(said_of_it)[sample]
-        missing = [task for task in NEEDED if task not in labels.by_task and task not in labels.rejected]
-        if missing:
-            incomplete[sample] = f"{', '.join(missing)}: no label"
+        if lacking := missing(labels):
+            incomplete[sample] = f"{', '.join(lacking)}: no label"
         elif labels.rejected:
             rejected[sample] = f"{', '.join(sorted(labels.rejected))}: rejected in review"
     for (sample,) in _tuples(con, "SELECT id FROM samples ORDER BY id"):

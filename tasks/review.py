@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from annotation import labelstudio
-from annotation.labels import current, standing
+from annotation.labels import Labels, current, standing
 from annotation.labelstudio import Decision, Item
 from schemas.errors import BadInput, CallError, DefectoryError, WorkerError
 from schemas.recipe import Recipe
@@ -27,6 +27,9 @@ from tasks.workspace import Ref, Workspace
 
 TASKS = ("visible_interval", "caption")
 """The annotation tasks that a reviewer judges."""
+
+NEEDED = ("defect_type", "object", *TASKS)
+"""The annotation tasks without which a clip is not complete: it is neither reviewed nor released."""
 
 BATCH = 500
 
@@ -209,7 +212,7 @@ def push(workspace: Workspace, recipe: Recipe, server: Server) -> PushReport:
 
 
 def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
-    """What a round reviews: every clip with an interval and a caption, as the earlier rounds left them.
+    """What a round reviews: every `reviewable` clip, as the earlier rounds left it.
 
     Raises CallError when the workspace lies outside of `media_root`.
     """
@@ -219,7 +222,8 @@ def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
             "there, or start the services with another --media-root"
         )
     paths = {m.id: m.path for m in workspace.rows(Media)}
-    rows = [a for a in workspace.rows(Annotation) if a.task in TASKS]
+    needed = [a for a in workspace.rows(Annotation) if a.task in NEEDED]
+    rows = [a for a in needed if a.task in TASKS]
     earlier = current(a for a in rows if a.author_kind != "person" or a.round < round_)
     machine = current(a for a in rows if a.author_kind != "person")
     candidates: dict[str, list[Annotation]] = {}
@@ -231,7 +235,7 @@ def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
         return f"/data/local-files/?d={quote(relative.as_posix())}"
 
     found = []
-    for sample in workspace.rows(Sample):
+    for sample in reviewable(workspace.rows(Sample), needed):
         # What an earlier round rejected is judged again as the machine wrote it.
         labels = [
             earlier[sample.id].by_task.get(t) or machine[sample.id].by_task.get(t) if sample.id in machine else None
@@ -244,6 +248,21 @@ def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
             offered = tuple(candidates.get(sample.id, ()))
             found.append(Item(sample, interval, caption, offered, address(media["unmarked"]), marked))
     return found
+
+
+def missing(labels: Labels) -> list[str]:
+    """The needed tasks in which a sample has no label, though nobody rejected one."""
+    return [task for task in NEEDED if task not in labels.by_task and task not in labels.rejected]
+
+
+def reviewable(samples: Iterable[Sample], annotations: Iterable[Annotation]) -> list[Sample]:
+    """The samples that a round has to judge: those that nothing is `missing` from.
+
+    What could not be labelled was never shown to anybody, so it does not hold up the others. Give all rows
+    of the needed tasks.
+    """
+    labels = current(annotations)
+    return [s for s in samples if not missing(labels.get(s.id, Labels()))]
 
 
 def _candidate(a: Annotation) -> tuple[int, str]:
@@ -511,12 +530,24 @@ def status(workspace: Workspace, recipe: Recipe, server: Server) -> ReviewStatus
             raise DefectoryError(f"{workspace.root}: nothing was sent to {server.url} for round {round_}; push first")
         tasks = _tasks(server, project)
     done = sum((t.total_annotations or 0) > 0 for t in tasks.values())
-    samples = [s.id for s in workspace.rows(Sample)]
-    now = gate(samples, workspace.rows(Annotation), round_, recipe.review.min_accepted)
+    now = progress(workspace, recipe)
     return ReviewStatus(
         url=_project_url(server, project), round=round_, tasks=len(tasks), done=done, waiting=len(tasks) - done,
         accepted=now.accepted, corrected=now.corrected, rejected=now.rejected, passed=now.passed,
     )  # fmt: skip
+
+
+def progress(workspace: Workspace, recipe: Recipe) -> Gate:
+    """Where the recipe's round stands by the tables alone; what a release of them would be told."""
+    rows = [a for a in workspace.rows(Annotation) if a.task in NEEDED]
+    samples = reviewable(workspace.rows(Sample), rows)
+    return gate((s.id for s in samples), rows, recipe.review.round, recipe.review.min_accepted)
+
+
+def judged(workspace: Workspace, recipe: Recipe) -> tuple[int, int]:
+    """Clips that the round has judged, and clips that it has to judge; needs no server."""
+    now = progress(workspace, recipe)
+    return now.judged, now.clips
 
 
 def gate(samples: Iterable[str], annotations: Iterable[Annotation], round_: int, min_accepted: float) -> Gate:

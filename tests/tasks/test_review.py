@@ -15,7 +15,9 @@ from annotation.labels import current
 from schemas.errors import CallError, WorkerError
 from schemas.rows import Annotation, Interval, Row, Sample, Verdict, annotation
 from tasks import review
+from tasks.release import release
 from tasks.stage import Context, Shard, stage
+from tasks.status import status as status_of
 from tasks.workspace import Workspace
 from tests import factory
 
@@ -352,6 +354,28 @@ def test_the_gate_forgets_a_verdict_that_its_author_took_back() -> None:
     values = {k: v for k, v in vars(first[1]).items() if k != "id"}
     back = annotation(**{**values, "status": "accepted", "supersedes": first[1].id})
     assert review.gate(["a"], [*first, back], 1, 1.0).passed
+
+
+def test_status_and_release_agree_on_which_clips_are_to_be_judged(tmp_path: Path) -> None:
+    plain = factory.samples(factory.build(tmp_path / "plain"))
+    broken = next(s.id for s in plain if s.defect == "hole")
+    workspace = factory.build(tmp_path / "ws", broken=broken, reviewed=True)
+    # The clip that could not be labelled is shown to nobody and holds up nothing.
+    assert broken not in {i.sample.id for i in offered(workspace)}
+    assert review.progress(workspace, RECIPE).passed
+    assert review.judged(workspace, RECIPE) == (len(plain) - 1, len(plain) - 1)
+    made = release(workspace, RECIPE)
+    assert (made.draft, made.counts["left_out"]) == (False, 1)
+
+
+def test_a_verdict_on_what_is_gone_is_not_counted_as_judged(tmp_path: Path) -> None:
+    workspace = factory.build(tmp_path / "ws", reviewed=True)
+    clips = len(factory.samples(workspace))
+    assert review.judged(workspace, RECIPE) == (clips, clips)
+    recaptioned(workspace)
+    assert review.judged(workspace, RECIPE) == (0, clips)
+    assert review.judged(workspace, factory.recipe(review={"round": 2})) == (0, clips)
+    assert status_of(workspace).review == f"round 1, 0 of {clips} clips are judged"
 
 
 # --- the server's address -------------------------------------------------------------------------
