@@ -37,8 +37,17 @@ def section(name: str, kind: type[Section]) -> str:
             continue
         default = "required" if field.default is PydanticUndefined else f"`{shown(field.default)}`"
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        if values := choices(field.annotation):
+            meaning += f" One of {', '.join(f'`{v}`' for v in values)}."
         lines.append(f"| `{key}` | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
+
+
+def choices(hint: object) -> list[str]:
+    """The strings that a key may hold, when its type lists them."""
+    if typing.get_origin(hint) is typing.Literal:
+        return [str(v) for v in typing.get_args(hint)]
+    return [v for inner in typing.get_args(hint) for v in choices(inner)]
 
 
 def shown(default: object) -> str:

@@ -12,13 +12,17 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import CallError, DefectoryError
+
+if TYPE_CHECKING:
+    from flows.progress import Progress
+    from tasks.workspace import Workspace
 
 app = typer.Typer(
     help="The dataset factory for industrial inspection.", no_args_is_help=True, add_completion=False,
@@ -107,10 +111,9 @@ def build(
     root = (workspace or Path("workspaces") / wanted.dataset).resolve()
     opened = Workspace.create(root)
     with opened.lock():
+        opened.keep_recipe(wanted)
         end_orphans(opened)
         left = unfinished(opened, wanted, until)
-        if left is None:
-            opened.keep_recipe(wanted)
         released = is_current(opened, wanted) if until == "release" and left is None else None
     if left is None and (until != "release" or released):
         emit(
@@ -122,7 +125,8 @@ def build(
     prepare(debug=_options["debug"])
     from flows.build import build as flow
 
-    with _interruptible(), _progress():
+    with _interruptible(opened), _progress() as progress:
+        progress.say("starting Prefect")
         done = flow(root, wanted, until)
     made = done.get("release")
     rejected = opened.sql("SELECT stage, item, reason FROM rejects ORDER BY stage, item")
@@ -134,13 +138,19 @@ def build(
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the Blender workers at once; without it, the runner would wait for its shards."""
-    from tasks import blender
+def _interruptible(workspace: "Workspace") -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the build with its Blender workers and its ephemeral Prefect server."""
+    from flows import services
 
     def interrupted(*_: object) -> None:
-        blender.stop()
-        raise KeyboardInterrupt
+        # At once and for good: a build survives a kill, while an orderly end would wait for every shard under
+        # way and for a server that the same Ctrl-C has ended.
+        for pid in services.members(workspace.tag):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""
+        print(f"{cursor}defectory: stopped; the same command continues where it was", file=sys.stderr, flush=True)
+        os._exit(130)
 
     before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -151,15 +161,16 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[None]:
+def _progress() -> "Iterator[Progress]":
     from flows.progress import Lines, Silent, Terminal, reporting_to
 
     if not _options["as_json"] and sys.stderr.isatty():
         with Terminal() as bars, reporting_to(bars):
-            yield
+            yield bars
     else:
-        with reporting_to(Silent() if _options["as_json"] else Lines()):
-            yield
+        lines = Silent() if _options["as_json"] else Lines()
+        with reporting_to(lines):
+            yield lines
 
 
 def _next_steps(root: Path, release: Path) -> list[str]:
@@ -363,8 +374,6 @@ def main(arguments: list[str] | None = None) -> None:
         if _options["debug"]:
             raise
         _fail(str(e), e.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped; the same command continues where it was", 130)
     except Exception as e:  # the user gets a sentence; --debug gives the traceback
         if _options["debug"]:
             raise

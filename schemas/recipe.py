@@ -57,6 +57,8 @@ class ObjectSpec(Section):
     """One defective instance per entry."""
     bodies: Literal["one", "largest", "all"] = "one"
     """What to do with a mesh of several separate bodies: reject it, keep the largest, keep all."""
+    open_surface: bool = False
+    """Take a mesh whose surface has an edge, such as a shell without thickness; otherwise it counts as broken."""
     licence: str = ""
     """Of the mesh file; travels with every sample made of it."""
 

@@ -3,8 +3,9 @@
 import yaml
 
 from tasks.edition import Edition, templates
-from tasks.figures import DIMENSIONS, Figures, Tallies, f1
+from tasks.figures import DIMENSIONS, Figures, Tallies
 from tasks.manifest import ORDER
+from tasks.visibility import f1
 
 LICENCES = (
     "apache-2.0", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit",

@@ -14,8 +14,8 @@ LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def files(folder: Path) -> Iterator[str]:
     """Every file below `folder` (links and all), relative, but the checksums themselves; in no order."""
-    for here, _, names in os.walk(folder):
-        for name in names:
+    for here, folders, names in os.walk(folder):
+        for name in [*names, *(f for f in folders if (Path(here) / f).is_symlink())]:
             relative = (Path(here) / name).relative_to(folder).as_posix()
             if relative != NAME:
                 yield relative

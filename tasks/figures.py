@@ -121,12 +121,6 @@ def seen(spans: Iterable[Interval]) -> int:
     return sum(i.end_frame - i.start_frame for i in spans)
 
 
-def f1(counts: Counter[str]) -> float:
-    """Frame-wise F1; 1 when there was nothing to find and nothing was found."""
-    wrong = counts["fp"] + counts["fn"]
-    return 1.0 if not wrong else 2 * counts["tp"] / (2 * counts["tp"] + wrong)
-
-
 @dataclass(frozen=True)
 class Tallies:
     """What one query each can say about the manifest."""

@@ -40,7 +40,7 @@ def placed(vertices: Points, faces: Faces) -> Shape:
     return Shape((vertices - foot) / (high - low).max(), faces.astype(np.int32))
 
 
-def load(path: Path, bodies: Literal["one", "largest", "all"]) -> tuple[Shape, list[str]]:
+def load(path: Path, bodies: Literal["one", "largest", "all"], open_surface: bool = False) -> tuple[Shape, list[str]]:
     """The shape in an OBJ, STL, PLY (z up) or GLB (y up) file, and notes of what was repaired.
 
     Raises BadInput, in one sentence, for a file that is missing, empty, not a mesh, too small or too
@@ -77,6 +77,11 @@ def load(path: Path, bodies: Literal["one", "largest", "all"]) -> tuple[Shape, l
     mesh = _filled(mesh, notes)
     _refuse_flat(name, mesh.vertices)
     if rim := int((_sharing(mesh.faces) == 1).sum()):
+        if not open_surface:
+            raise BadInput(
+                f"{name}: the surface is open, {_number(rim, 'boundary edge')}; close it, or set `open_surface: true` "
+                "for an object that is meant to be open"
+            )
         notes.append(f"open surface, {_number(rim, 'boundary edge')}")
     return placed(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces)), notes
 

@@ -35,10 +35,10 @@ def forecast(recipe: Recipe) -> Forecast:
     clips = len(made) * want.clips
     videos = len(made) + sum(i.defect != "none" for i in made)
     bits = BITS_PER_PIXEL * 2 ** ((18 - want.crf) / 6) * want.width * want.height * want.orbit_frames * videos
-    requests = clips * most_requests(recipe.caption)
     paid = FREE if recipe.caption.provider == "measured" else price(recipe.caption.provider, recipe.caption.model)
-    tokens_in = requests * (PROMPT_TOKENS + paid.image_tokens) if paid is not FREE else 0
-    tokens_out = requests * recipe.caption.max_tokens if paid is not FREE else 0
+    requests = 0 if paid is FREE else clips * most_requests(recipe.caption)
+    tokens_in = requests * (PROMPT_TOKENS + paid.image_tokens)
+    tokens_out = requests * recipe.caption.max_tokens
     return Forecast(
         instances=len(made),
         clips=clips,

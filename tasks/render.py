@@ -41,6 +41,7 @@ class Instance:
     sha256: str
     """Of the mesh file; empty for a built-in object and for a file that cannot be read."""
     bodies: str
+    open_surface: bool
     licence: str
 
 
@@ -59,7 +60,7 @@ def _listed(recipe: Recipe) -> Iterator[tuple[Instance, ObjectSpec]]:
             kind = f"{_plain(category)}-{NORMAL if defect == 'none' else defect}"
             key = f"{kind}-{count[kind]}"
             count[kind] += 1
-            yield Instance(key, category, defect, source, sha256, spec.bodies, spec.licence), spec
+            yield Instance(key, category, defect, source, sha256, spec.bodies, spec.open_surface, spec.licence), spec
 
 
 def _plain(category: str) -> str:
@@ -168,7 +169,7 @@ def _thing(instance: Instance, ctx: Context) -> _Thing:
     if spec.mesh is None:
         shape = objects.make(str(spec.builtin), ctx.rng(f"{instance.key}/shape"))
     else:
-        shape, notes = meshes.load(Path(spec.mesh), spec.bodies)
+        shape, notes = meshes.load(Path(spec.mesh), spec.bodies, spec.open_surface)
         if sha256_file(Path(spec.mesh)) != instance.sha256:
             raise DefectoryError(f"{instance.source}: the file changed during the build; run the same command again")
         source += f" sha256:{instance.sha256}" + (f" ({'; '.join(notes)})" if notes else "")

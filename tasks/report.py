@@ -18,8 +18,9 @@ from schemas.errors import BadInput
 from schemas.rows import Mask, Signal
 from tasks import video
 from tasks.edition import TEMPLATES, Edition, templates
-from tasks.figures import BINS, DIMENSIONS, Figures, Tallies, f1, seen
+from tasks.figures import BINS, DIMENSIONS, Figures, Tallies, seen
 from tasks.manifest import Bundle, rows
+from tasks.visibility import f1
 
 PLAYERS = 9
 TILES = 36

@@ -151,7 +151,7 @@ class Plan:
 
 def cut(stage: Stage, workspace: Workspace, recipe: Recipe) -> Plan:
     shards = [(stage.ref(recipe, shard), shard) for shard in stage.cut(workspace, recipe)]
-    todo = [(ref, shard) for ref, shard in shards if not workspace.record_path(ref).exists()]
+    todo = [(ref, shard) for ref, shard in shards if not workspace.complete(ref)]
     return Plan(shards, todo)
 
 
@@ -162,7 +162,7 @@ def execute(stage: Stage, workspace: Workspace, recipe: Recipe, shard: Shard) ->
     crash leaves behind has no record and is overwritten by the next run.
     """
     ref = stage.ref(recipe, shard)
-    if (done := workspace.record(ref)) is not None:
+    if workspace.complete(ref) and (done := workspace.record(ref)):
         return done
     work_dir = workspace.work_dir(ref)
     out, scratch, parts = work_dir / "out", work_dir / "scratch", work_dir / "parts"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import CallError
-from tasks import proof_draft, proof_files, proof_readers, proof_rows
+from tasks import checksums, proof_draft, proof_files, proof_readers, proof_rows
 from tasks.proof import UNREADABLE, Folder, Found, sentence
 
 SHOWN = 5
@@ -48,6 +48,8 @@ def verify(folder: Path) -> list[Check]:
     """Every check with its result; the release holds when all are ok. Raises CallError if there is no such folder."""
     if not folder.is_dir():
         raise CallError(f"{folder}: no such folder; give the folder of a release")
+    if not (folder / checksums.NAME).exists() and not (folder / "manifest").is_dir():
+        raise CallError(f"{folder}: no release; it has neither {checksums.NAME} nor manifest/")
     with _prepared(folder.resolve()) as release:
         return [_run(name, check, release) for name, check in CHECKS.items()]
 

@@ -6,7 +6,7 @@ colour below. The sum of `a` over the frame is the visible defect area in pixels
 planes give it without ever converting a frame to RGB.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ def agreement(found: np.ndarray, exact: np.ndarray) -> dict[str, int]:
     }
 
 
-def f1(counts: dict[str, float]) -> float:
+def f1(counts: Mapping[str, float]) -> float:
     """Frame-wise F1; 1 when there is nothing to find and nothing was found."""
     wrong = counts["fp"] + counts["fn"]
     return 1.0 if not wrong else 2 * counts["tp"] / (2 * counts["tp"] + wrong)

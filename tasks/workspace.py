@@ -104,7 +104,16 @@ class Workspace:
         return full
 
     def keep_recipe(self, recipe: Recipe) -> None:
-        """Remember the recipe of the last build, for the commands that name only the workspace."""
+        """Remember the recipe of the last build, for the commands that name only the workspace.
+
+        Raises CallError for the recipe of another data set: a workspace holds one.
+        """
+        try:
+            before = json.loads((self.root / "recipe.json").read_text()).get("dataset")
+        except (OSError, ValueError):
+            before = None
+        if before not in (None, recipe.dataset):
+            raise CallError(f"{self.root}: holds the data set {before}, not {recipe.dataset}; give --workspace another")
         write_atomic(self.root / "recipe.json", recipe.model_dump_json(indent=1))
 
     def recipe(self, version: str | None = None) -> Recipe:
@@ -138,6 +147,14 @@ class Workspace:
         except FileNotFoundError:
             return None
         return record
+
+    def complete(self, ref: Ref) -> bool:
+        """Whether a shard has its record and its media as they were; a lost or cut file makes it work to do again."""
+        record = self.record(ref)
+        if record is None:
+            return False
+        files = (f.stat().st_size for f in self.media_dir(ref).rglob("*") if f.is_file())
+        return bool(record["bytes"] == sum(files))
 
     def current(self, *stages: str) -> list[Ref]:
         """The current shards of the named stages (of all, by name, if none is named)."""

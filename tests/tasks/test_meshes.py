@@ -137,11 +137,13 @@ def test_repairs_are_made_and_noted(tmp_path: Path) -> None:
     ]
 
 
-def test_an_open_surface_is_taken_and_noted(tmp_path: Path) -> None:
+def test_an_open_surface_is_broken_unless_it_is_meant_to_be_open(tmp_path: Path) -> None:
     dome = trimesh.creation.icosphere(subdivisions=3)
     dome.update_faces(dome.triangles_center[:, 2] > 0)
     (tmp_path / "dome.ply").write_bytes(written(dome, "ply"))
-    shape, notes = load(tmp_path / "dome.ply", "one")
+    with pytest.raises(BadInput, match=r"dome\.ply: the surface is open, .* set `open_surface: true`"):
+        load(tmp_path / "dome.ply", "one")
+    shape, notes = load(tmp_path / "dome.ply", "one", open_surface=True)
     assert len(shape.faces) == len(dome.faces)
     assert len(notes) == 1 and notes[0].startswith("open surface, ") and notes[0].endswith(" boundary edges")
 

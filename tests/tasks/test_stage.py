@@ -133,6 +133,16 @@ def test_parts_of_a_killed_commit_that_have_no_rows_this_time_are_gone(workspace
     assert list(workspace.rows(Reject, [ref])) == []
 
 
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_shard_whose_media_are_not_whole_is_made_again(workspace: Workspace, damage: str) -> None:
+    build(workspace, recipe(), make, ask)
+    file = workspace.path(next(m.path for m in workspace.rows(Media) if "/b." in m.path))
+    whole = file.read_bytes()
+    file.unlink() if damage == "gone" else file.write_bytes(b"")
+    assert build(workspace, recipe(), make, ask) == ["make b"]
+    assert file.read_bytes() == whole
+
+
 def test_a_row_for_an_undeclared_table_is_a_bug(workspace: Workspace) -> None:
     @stage(version=1, writes=("qa",), settings=lambda r: None, cut=three)
     def wrong(shard: Shard, ctx: Context) -> Iterator[Row]:
@@ -162,6 +172,13 @@ def test_following_reads_the_namesakes_of_other_stages(workspace: Workspace) -> 
 def test_one_process_at_a_time(workspace: Workspace) -> None:
     with workspace.lock(), pytest.raises(DefectoryError, match="another process"), workspace.lock():
         pass
+
+
+def test_a_workspace_holds_one_data_set(workspace: Workspace) -> None:
+    workspace.keep_recipe(recipe())
+    assert workspace.recipe() == recipe()
+    with pytest.raises(CallError, match="holds the data set tiny, not other"):
+        workspace.keep_recipe(recipe(dataset="other"))
 
 
 def test_paths_stay_inside(workspace: Workspace) -> None:
