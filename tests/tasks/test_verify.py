@@ -392,7 +392,13 @@ def test_a_missing_folder_is_a_wrong_call(tmp_path: Path):
         verify(tmp_path / "nowhere")
 
 
-def test_an_empty_folder_fails_every_check_and_crashes_none(tmp_path: Path):
+def test_a_folder_that_is_no_release_is_said_to_be_none(tmp_path: Path):
+    with pytest.raises(CallError, match="no release; it has neither"):
+        verify(tmp_path)
+
+
+def test_an_empty_manifest_fails_every_check_and_crashes_none(tmp_path: Path):
+    (tmp_path / "manifest").mkdir()
     assert failed(verify(tmp_path)).keys() == set(CHECKS)
 
 
