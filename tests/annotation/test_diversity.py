@@ -54,6 +54,7 @@ def test_score_weighs_coverage_and_diversity() -> None:
     assert score(bits, 0.5, 0.6) == pytest.approx(0.6 * 4 / 5 + 0.4 * 0.5)
 
 
+@pytest.mark.whole
 def test_the_real_encoder_knows_a_paraphrase() -> None:
     encode = sentence_encoder(EMBEDDED)
     texts = ["A long thin scratch in the upper left.", "Top left: a narrow, elongated scratch.", "The vase is blue."]

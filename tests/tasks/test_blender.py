@@ -17,6 +17,8 @@ import pytest
 from schemas.errors import DefectoryError, WorkerError
 from tasks import blender
 
+pytestmark = pytest.mark.whole
+
 FRAMES = 5
 
 WRITER = """

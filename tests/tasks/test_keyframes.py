@@ -95,6 +95,7 @@ def tiny_clip(folder: Path) -> Path:
     return folder / "clip"
 
 
+@pytest.mark.whole
 def test_a_sentence_transformers_image_model_from_a_local_path(tmp_path: Path) -> None:
     encode = encoder(str(tiny_clip(tmp_path)))
     vectors = encode([scene(0), scene(0), scene(80)])

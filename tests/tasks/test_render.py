@@ -21,6 +21,8 @@ from tasks.render import MARK_RGB, coco_mask, decisive, effort, instances, marke
 from tasks.stage import cut, execute
 from tasks.workspace import Workspace
 
+pytestmark = pytest.mark.whole
+
 FAKE = """
     # A picture whose brightness is the frame number, and a mask of two rows in the first half of the orbit.
     import json, sys, zlib, struct

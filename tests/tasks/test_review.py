@@ -21,6 +21,8 @@ from tasks.status import status as status_of
 from tasks.workspace import Workspace
 from tests import factory
 
+pytestmark = pytest.mark.whole
+
 RECIPE = factory.recipe()
 
 
