@@ -12,6 +12,7 @@ reserved cost then moves to `lost`, which counts as spent: the cap holds even if
 import dataclasses
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -279,14 +280,29 @@ def _engine(url: str) -> tuple[str, sa.Engine]:
         @sa.event.listens_for(engine, "connect")
         def _connect(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
-            for pragma in ("busy_timeout=120000", "journal_mode=WAL", "synchronous=FULL"):
-                connection.execute(f"PRAGMA {pragma}")
+            connection.execute("PRAGMA busy_timeout=120000")
+            connection.execute("PRAGMA synchronous=FULL")
+            _write_ahead(connection)
 
         @sa.event.listens_for(engine, "begin")
         def _begin(connection: sa.Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return parsed.render_as_string(hide_password=True), engine
+
+
+def _write_ahead(connection: sqlite3.Connection, patience_s: float = 60.0) -> None:
+    """Switch a database to write-ahead logging, once in its life; this alone does not heed the busy time-out."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 @cache

@@ -5,11 +5,13 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -279,3 +281,27 @@ def test_all_that_was_spent_is_what_was_paid_and_what_was_lost(url: str) -> None
 def test_a_ledger_that_is_not_there_has_spent_nothing_and_is_not_made(tmp_path: Path) -> None:
     assert spent_usd(f"sqlite:///{tmp_path / 'ledger.sqlite'}") == 0.0
     assert not list(tmp_path.iterdir())
+
+
+def switch_when_told(start: Any, file: Path) -> None:
+    start.wait()
+    connection = sqlite3.connect(file, isolation_level=None)
+    module._write_ahead(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+    connection.close()
+
+
+def test_many_processes_open_a_new_ledger_at_the_same_moment(tmp_path: Path) -> None:
+    """The switch to write-ahead logging says `database is locked` in about one of ten such races when tried once."""
+    fork = multiprocessing.get_context("fork")
+    for attempt in range(60):
+        start = fork.Barrier(4)
+        processes = [
+            fork.Process(target=switch_when_told, args=(start, tmp_path / f"{attempt}.sqlite")) for _ in range(4)
+        ]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0] * 4

@@ -43,7 +43,7 @@ def test_a_day_in_the_life_of_the_services(home: Path, tmp_path: Path, monkeypat
 
     # The server dies; the next start brings it back, and the worker serves it.
     server = services._records(home)["prefect"]
-    for pid in services._members(server.mark):
+    for pid in services.members(server.mark):
         os.kill(pid, signal.SIGKILL)
     os.waitpid(server.pid, 0)
     assert services.status(home)[0].state == "died"
@@ -52,5 +52,5 @@ def test_a_day_in_the_life_of_the_services(home: Path, tmp_path: Path, monkeypat
 
     marks = [r.mark for r in services._records(home).values()]
     assert set(services.down(home)) == {"prefect", "worker"}
-    assert [services._members(mark) for mark in marks] == [[], []]
+    assert [services.members(mark) for mark in marks] == [[], []]
     assert {s.state for s in services.status(home)} == {"stopped"}
