@@ -21,6 +21,7 @@ from tasks.stage import Context, Shard, stage
 
 MARK_CR = 240
 """Cr of pure red in 8-bit limited-range YCbCr, the same in BT.601 and BT.709."""
+RIM = np.ones((3, 3), np.uint8)
 
 
 def chroma_red(frame: Any) -> np.ndarray:
@@ -34,12 +35,14 @@ def chroma_red(frame: Any) -> np.ndarray:
 def visible_area(unmarked: np.ndarray, marked: np.ndarray, threshold: int) -> float:
     """Visible marked area, in pixels of the full frame, from two Cr planes (uint8, same shape).
 
-    Rises below `threshold` are compression noise and count nothing.
+    Rises below `threshold` away from any other are compression noise and count nothing.
     """
     rise = cv2.subtract(marked, unmarked)
-    if not cv2.countNonZero(cv2.threshold(rise, threshold - 1, 1, cv2.THRESH_BINARY)[1]):
+    firm = cv2.threshold(rise, threshold - 1, 1, cv2.THRESH_BINARY)[1]
+    if not cv2.countNonZero(firm):
         return 0.0
-    where = rise >= threshold
+    # The anti-aliased rim of the mark rises by less than the threshold; beside a firm pixel it counts all the same.
+    where = cv2.dilate(firm, RIM) > 0
     full = MARK_CR - unmarked[where].astype(np.float32)
     share = rise[where] / np.maximum(full, threshold)
     return 4.0 * float(np.minimum(share, 1.0).sum())
