@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.report import finish
-from schemas.recipe import load
+from schemas.loading import load
 from schemas.rows import Annotation, Sample, Signal
 from tasks.dag import STAGES
 from tasks.stage import cut, execute

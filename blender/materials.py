@@ -239,8 +239,20 @@ def _bricks(
     )  # fmt: skip
 
 
-MATERIALS: dict[str, Surface] = {f.__name__: f for f in (plastic, clay, metal, wood, leather, fabric)}
+MATERIALS: dict[str, Surface] = {
+    name: surface
+    for surface, names in (
+        (plastic, ("glossy-plastic", "matte-plastic", "grained-plastic", "speckled-plastic", "rubberised-plastic")),
+        (fabric, ("canvas", "denim", "felt", "knit", "tweed")),
+        (clay, ("terracotta", "stoneware", "porcelain", "raw-clay")),
+        (wood, ("oak", "walnut", "pine", "bamboo", "plywood")),
+        (leather, ("smooth-leather", "pebbled-leather", "suede", "worn-leather")),
+        (metal, ("brushed-steel", "cast-iron", "brass", "copper", "anodised-aluminium")),
+    )
+    for name in names
+}
 FLOORS: dict[str, Surface] = {f.__name__: f for f in (concrete, tiles, planks, steel, rubber)}
+FLOORS |= {"asphalt": concrete, "epoxy": rubber, "marble": tiles}
 
 
 def material(name: str, surface: Surface, seed: int, label: str | None = None) -> Any:

@@ -5,7 +5,8 @@ from typing import Any
 
 import bpy
 import numpy as np
-from materials import FLOORS, MARKED, MATERIALS, material
+from cycles import engine
+from materials import FLOORS, MATERIALS, material
 from mathutils import Vector
 
 LABEL = "label"
@@ -38,7 +39,7 @@ def build(job: dict[str, Any], folder: Path) -> Any:
     camera.data.lens = job["focal_mm"]
     scene.collection.objects.link(camera)
     scene.camera = camera
-    _cycles(scene, job)
+    engine(scene, job)
     return scene
 
 
@@ -62,7 +63,7 @@ def _object(scene: Any, path: Path, wanted: dict[str, Any], mask: bool) -> None:
         layer.data.foreach_set("value", np.ascontiguousarray(arrays[LABEL], np.float32))
     mesh.shade_smooth()
     mesh.set_sharp_from_angle(angle=np.radians(SHARP_DEG))
-    surface = MATERIALS[wanted["material"]]
+    surface = MATERIALS[wanted["material"]["name"]]
     mesh.materials.append(material("surface", surface, wanted["material_seed"], LABEL if mask else None))
     thing = bpy.data.objects.new("object", mesh)
     thing.rotation_euler.z = np.radians(wanted["yaw"])
@@ -86,14 +87,14 @@ def _floor(scene: Any, wanted: dict[str, Any]) -> None:
     r = FLOOR_RADIUS * FLOOR_TEXTURE
     square = np.array([[-r, -r, 0], [r, -r, 0], [r, r, 0], [-r, r, 0]], np.float32)
     mesh = _mesh("floor", square, np.array([[0, 1, 2], [0, 2, 3]]))
-    mesh.materials.append(material("floor", FLOORS[wanted["floor"]], wanted["floor_seed"]))
+    mesh.materials.append(material("floor", FLOORS[wanted["floor"]["name"]], wanted["floor_seed"]))
     floor = bpy.data.objects.new("floor", mesh)
     floor.scale = (1 / FLOOR_TEXTURE,) * 3
     scene.collection.objects.link(floor)
 
 
 def _world(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
-    image = _environment(wanted["environment"], folder)
+    image = _environment(wanted["sky"], folder)
     world = bpy.data.worlds.new("world")
     scene.world = world
     world.cycles.sampling_method = "MANUAL"
@@ -103,11 +104,11 @@ def _world(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
     tree.nodes.clear()
     where = tree.nodes.new("ShaderNodeTexCoord")
     turn = tree.nodes.new("ShaderNodeMapping")
-    turn.inputs["Rotation"].default_value[2] = np.radians(wanted["environment_turn"])
+    turn.inputs["Rotation"].default_value[2] = np.radians(wanted["sky_turn"])
     sky = tree.nodes.new("ShaderNodeTexEnvironment")
     sky.image = image
     background = tree.nodes.new("ShaderNodeBackground")
-    background.inputs["Strength"].default_value = wanted["strength"] * DAYLIGHT / irradiance(image)
+    background.inputs["Strength"].default_value = 2 ** wanted["exposure_ev"] * DAYLIGHT / irradiance(image)
     out = tree.nodes.new("ShaderNodeOutputWorld")
     tree.links.new(where.outputs["Generated"], turn.inputs["Vector"])
     tree.links.new(turn.outputs["Vector"], sky.inputs["Vector"])
@@ -145,75 +146,3 @@ def irradiance(image: Any) -> float:
     if not np.isfinite(value) or value <= 0:
         raise ValueError(f"environment {image.name}: gives no light; give an equirectangular .hdr or .exr")
     return value
-
-
-def _cycles(scene: Any, job: dict[str, Any]) -> None:
-    render, cycles = scene.render, scene.cycles
-    render.engine = "CYCLES"
-    render.resolution_x, render.resolution_y, render.resolution_percentage = job["width"], job["height"], 100
-    render.use_persistent_data = True
-    render.threads_mode, render.threads = "FIXED", job["threads"]
-    render.dither_intensity = 0.0
-    cycles.device = _device(job["device"])
-    cycles.samples = job["samples"]
-    cycles.seed = job["seed"] % 2**31
-    cycles.use_adaptive_sampling = False
-    cycles.use_light_tree = False
-    cycles.caustics_reflective = cycles.caustics_refractive = False
-    cycles.max_bounces = job["bounces"]
-    cycles.sample_clamp_indirect = 4.0
-    cycles.use_denoising = job["denoise"] != "off"
-    if cycles.use_denoising:
-        cycles.denoiser = "OPENIMAGEDENOISE"
-        cycles.denoising_quality = job["denoise"].upper()
-        cycles.denoising_prefilter = "FAST"
-    scene.view_settings.view_transform = "AgX"
-    scene.view_settings.look = "AgX - Medium High Contrast"
-    scene.render.image_settings.media_type = "IMAGE"
-    scene.render.image_settings.file_format = "PNG"
-    scene.render.image_settings.color_mode = "RGB"
-    scene.render.image_settings.color_depth = "8"
-    scene.render.image_settings.compression = 10
-    if job["mask"]:
-        _mask_output(scene)
-
-
-def _mask_output(scene: Any) -> None:
-    """The AOV of the labels beside the picture: one render gives both."""
-    layer = scene.view_layers[0]
-    aov = layer.aovs.add()
-    aov.name, aov.type = MARKED, "VALUE"
-    tree = bpy.data.node_groups.new("outputs", "CompositorNodeTree")
-    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    layers = tree.nodes.new("CompositorNodeRLayers")
-    layers.scene, layers.layer = scene, layer.name
-    beauty = tree.nodes.new("NodeGroupOutput")
-    tree.links.new(layers.outputs["Image"], beauty.inputs[0])
-    mask = tree.nodes.new("CompositorNodeOutputFile")
-    mask.name = "mask"
-    mask.format.media_type = "IMAGE"
-    mask.format.file_format = "PNG"
-    mask.format.color_mode, mask.format.color_depth = "BW", "8"
-    mask.format.compression = 10
-    mask.save_as_render = False  # raw values: no view transform touches the mask
-    mask.file_output_items.new("FLOAT", "mask")
-    tree.links.new(layers.outputs[MARKED], mask.inputs[0])
-    scene.compositing_node_group = tree
-    scene.render.use_compositing = True
-
-
-def _device(name: str) -> str:
-    if name == "cpu":
-        return "CPU"
-    preferences = bpy.context.preferences.addons["cycles"].preferences
-    try:
-        preferences.compute_device_type = name.upper()
-        preferences.refresh_devices()
-    except TypeError as e:
-        raise ValueError(f"device {name}: this Blender was built without it; use render.device cpu") from e
-    found = [d for d in preferences.devices if d.type == name.upper()]
-    if not found:
-        raise ValueError(f"device {name}: no such device on this machine; use render.device cpu")
-    for d in preferences.devices:
-        d.use = d in found
-    return "GPU"

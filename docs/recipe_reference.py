@@ -6,12 +6,24 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from schemas.recipe import ObjectSpec, Recipe, Section
+from schemas.filming import EnvironmentSpec, MaterialSpec, ViewMix
+from schemas.objects import ObjectSpec
+from schemas.recipe import Recipe
+from schemas.section import Section
 
 HEAD = """# Every key of a recipe
 
 Written by `python -m docs.recipe_reference` from `schemas/recipe.py`. A key that is not in this list is refused.
 """
+
+
+LISTED: dict[str, tuple[str, type[Section]]] = {
+    "objects": ("objects[]", ObjectSpec),
+    "materials": ("render.materials[]", MaterialSpec),
+    "environments": ("render.environments[]", EnvironmentSpec),
+    "mix": ("plan.mix", ViewMix),
+}
+"""Sections that stand in lists or may be left out."""
 
 
 def page() -> str:
@@ -21,8 +33,8 @@ def page() -> str:
 def sections(name: str, kind: type[Section]) -> typing.Iterator[tuple[str, type[Section]]]:
     yield name, kind
     for key, field in kind.model_fields.items():
-        if key == "objects":
-            yield "objects[]", ObjectSpec
+        if key in LISTED:
+            yield LISTED[key]
         elif isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from sections(f"{name}.{key}" if name else key, field.annotation)
 

@@ -83,7 +83,7 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
 @app.command()
 def plan(recipe: RecipePath, set_: Overrides = None) -> None:
     """What a build will cost: frames, CPU hours, disk, tokens, money."""
-    from schemas.recipe import load
+    from schemas.loading import load
     from tasks.plan import forecast
 
     found = forecast(load(recipe, tuple(set_ or ())))
@@ -100,7 +100,7 @@ def build(
 ) -> None:
     """Build a recipe: only what is not done yet; the same command continues after a stop."""
     from flows.environment import end_orphans, prepare
-    from schemas.recipe import load
+    from schemas.loading import load
     from tasks.dag import ORDER, unfinished
     from tasks.release import is_current
     from tasks.workspace import Workspace

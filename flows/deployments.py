@@ -7,7 +7,7 @@ from prefect import flow, get_run_logger
 
 from flows import build as builds
 from schemas.errors import CallError
-from schemas.recipe import load
+from schemas.loading import load
 from tasks import review
 from tasks.dag import ORDER, demand_current
 from tasks.workspace import Workspace

@@ -1,146 +1,16 @@
 """The recipe: what to build, validated whole, with unknown keys refused.
 
-Every default stands here and nowhere else. Lengths of defects are in per cent of the object's
+Every default stands in a section and nowhere else. Lengths of defects are in per cent of the object's
 longest side; similarities are cosines in [-1, 1]; shares are in [0, 1].
 """
 
-import difflib
-import glob
-import os
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from schemas.errors import CallError
-
-DefectType = Literal["bulge", "concavity", "hole", "scratch"]
-DEFECT_TYPES: tuple[str, ...] = ("bulge", "concavity", "hole", "scratch")
-BUILTIN_OBJECTS = ("ashtray", "bottle", "bowl", "bucket", "cup", "eraser", "jar", "vase")
-MATERIALS = ("plastic", "clay", "metal", "wood", "leather", "fabric")
-FLOORS = ("concrete", "tiles", "planks", "steel", "rubber")
-ENVIRONMENTS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
-MESH_SUFFIXES = (".obj", ".stl", ".ply", ".glb")
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError("the first number of a range is the smaller one")
-    return pair
-
-
-Percent = Annotated[
-    tuple[Annotated[float, Field(gt=0, le=100)], Annotated[float, Field(gt=0, le=100)]], AfterValidator(_ordered)
-]
-Elevation = Annotated[
-    tuple[Annotated[float, Field(ge=0, le=85)], Annotated[float, Field(ge=0, le=85)]], AfterValidator(_ordered)
-]
-
-
-class ObjectSpec(Section):
-    """One object (built in, or every mesh file that `mesh` matches) and the instances made of it."""
-
-    builtin: Literal[BUILTIN_OBJECTS] | None = None  # type: ignore[valid-type]
-    """A procedural object."""
-    mesh: str | None = None
-    """File or glob, relative to the recipe file; OBJ, STL, PLY or GLB."""
-    category: str | None = None
-    """The object class in labels; the builtin's name or the file's stem by default."""
-    normal: int = Field(1, ge=0, le=1000)
-    """Instances without a defect."""
-    defects: tuple[DefectType, ...] = ()
-    """One defective instance per entry."""
-    bodies: Literal["one", "largest", "all"] = "one"
-    """What to do with a mesh of several separate bodies: reject it, keep the largest, keep all."""
-    open_surface: bool = False
-    """Take a mesh whose surface has an edge, such as a shell without thickness; otherwise it counts as broken."""
-    licence: str = ""
-    """Of the mesh file; travels with every sample made of it."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.builtin is None) == (self.mesh is None):
-            raise ValueError("name either `builtin` or `mesh`, not both and not neither")
-        return self
-
-
-class DefectSize(Section):
-    """Ranges that sizes are drawn from, in per cent of the object's longest side."""
-
-    radius_pct: Percent = (6.0, 11.0)
-    """Of bulge, concavity and hole."""
-    depth_pct: Percent = (2.5, 5.0)
-    """Height or depth of bulge and concavity."""
-    scratch_length_pct: Percent = (22.0, 38.0)
-    """Length of a scratch."""
-    scratch_width_pct: Percent = (1.6, 2.6)
-    """Width of a scratch."""
-
-
-class Render(Section):
-    """The orbit and its rendering (MMVIAD, section 3.1)."""
-
-    width: int = Field(1920, ge=32, le=8192, multiple_of=2)
-    """Of the clips, in pixels; even."""
-    height: int = Field(1080, ge=32, le=8192, multiple_of=2)
-    """Of the clips, in pixels; even."""
-    fps: int = Field(30, ge=1, le=240)
-    """Frames per second."""
-    samples: int = Field(8, ge=1, le=65536)
-    """Cycles samples per pixel, before denoising."""
-    denoise: Literal["off", "fast", "balanced", "high"] = "fast"
-    """Quality of the OIDN denoiser."""
-    bounces: int = Field(4, ge=0, le=64)
-    """Longest light path."""
-    clip_seconds: float = Field(2.0, gt=0, le=60)
-    """Length of a clip."""
-    clip_degrees: float = Field(120.0, ge=1, le=360)
-    """Camera motion in a clip; must divide 360, and a whole orbit is 360 / clip_degrees clips."""
-    crf: int = Field(18, ge=0, le=40)
-    """H.264 quality: 0 is lossless, 18 visually lossless, 28 visibly compressed."""
-    elevation_deg: Elevation = (15.0, 35.0)
-    """Range that the camera's elevation is drawn from."""
-    device: Literal["cpu", "cuda", "optix", "hip", "oneapi"] = "cpu"
-    """What Cycles renders on."""
-    materials: tuple[Literal[MATERIALS], ...] = Field(MATERIALS, min_length=1)  # type: ignore[valid-type]
-    """Materials to draw from."""
-    floors: tuple[Literal[FLOORS], ...] = Field(FLOORS, min_length=1)  # type: ignore[valid-type]
-    """Floors to draw from."""
-    environments: tuple[str, ...] = Field(ENVIRONMENTS, min_length=1)
-    """Names of Blender's built-in world HDRIs, or .hdr/.exr files relative to the recipe file."""
-    defect: DefectSize = DefectSize()
-    """Sizes of the defects."""
-    blender: str = ""
-    """A `blender` executable to use in place of the embedded bpy environment."""
-    frames_per_process: int = Field(500, ge=1)
-    """A Blender process ends after this many frames, which bounds its memory."""
-    stall_seconds: float = Field(300.0, gt=0)
-    """A Blender worker that finishes no frame for this long is killed and started again."""
-
-    @property
-    def clips(self) -> int:
-        return round(360 / self.clip_degrees)
-
-    @property
-    def clip_frames(self) -> int:
-        return round(self.clip_seconds * self.fps)
-
-    @property
-    def orbit_frames(self) -> int:
-        return self.clips * self.clip_frames
-
-    @model_validator(mode="after")
-    def _whole_clips(self) -> Self:
-        if abs(self.clips * self.clip_degrees - 360) > 1e-6:
-            raise ValueError(f"clip_degrees must divide 360; {self.clip_degrees} does not")
-        if self.clip_frames < 2:
-            raise ValueError("a clip needs two frames or more; raise clip_seconds or fps")
-        return self
+from schemas.filming import Planning, Render
+from schemas.objects import ObjectSpec
+from schemas.section import Section
 
 
 class Visibility(Section):
@@ -209,10 +79,25 @@ class Review(Section):
 
 
 class SplitSettings(Section):
+    """How samples are divided; every protocol stands in the `splits` table (MMVIAD, section 4.1)."""
+
     train: float = Field(0.7, gt=0, lt=1)
     """Share of the samples in train; the rest is test."""
-    protocol: str = Field("grouped", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
-    """Name of the split in the tables."""
+    protocols: tuple[Literal["grouped", "standard", "unseen"], ...] = Field(
+        ("grouped", "standard", "unseen"), min_length=1
+    )
+    """`grouped`: no object instance and no near-duplicate in both; `standard`: by clip within each category, as
+    published; `unseen`: categories in test that train never shows."""
+    protocol: Literal["grouped", "standard", "unseen"] = "grouped"
+    """The protocol that the shards of a release follow."""
+    unseen_categories: float = Field(0.25, gt=0, lt=1)
+    """Share of the object categories that the `unseen` protocol keeps for test."""
+
+    @model_validator(mode="after")
+    def _among(self) -> Self:
+        if self.protocol not in self.protocols:
+            raise ValueError(f"the shards follow `{self.protocol}`, which is not among `protocols`")
+        return self
 
 
 class ReleaseSettings(Section):
@@ -242,8 +127,11 @@ class Recipe(Section):
     """Of every random choice."""
     description: str = ""
     """What the data set is, in a sentence or two; stands on the card."""
+    scale: float = Field(1.0, gt=0, le=1)
+    """Share of the instances that is made: the same ones as in the whole data set, of every object and defect."""
     objects: tuple[ObjectSpec, ...] = Field(min_length=1)
     """What to film."""
+    plan: Planning = Planning()
     render: Render = Render()
     visibility: Visibility = Visibility()
     keyframes: Keyframes = Keyframes()
@@ -253,97 +141,3 @@ class Recipe(Section):
     split: SplitSettings = SplitSettings()
     release: ReleaseSettings = ReleaseSettings()
     run: RunSettings = RunSettings()
-
-
-def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
-    """The validated recipe of a YAML file, with `a.b=value` overrides (values are YAML) applied.
-
-    File names inside it come back absolute. Raises CallError with one sentence that names the key.
-    """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CallError(f"{path}: no such recipe; the ones that come along are in recipes/") from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise CallError(f"{path}: cannot be read as a recipe ({e}); give a YAML file") from None
-    except yaml.YAMLError as e:
-        raise CallError(f"{path}: not valid YAML: {' '.join(str(e).split())}") from None
-    if not isinstance(raw, dict):
-        raise CallError(f"{path}: a recipe is a mapping with at least `dataset` and `objects`")
-    for text in overrides:
-        _override(raw, text)
-    return _anchored(validated(raw, str(path)), path.resolve().parent)
-
-
-def validated(raw: Any, where: str) -> Recipe:
-    """Raises CallError with one sentence that names `where`, the key and what is wrong."""
-    try:
-        return Recipe.model_validate(raw)
-    except ValidationError as e:
-        raise CallError(f"{where}: {_sentence(e)}") from None
-
-
-def _override(raw: dict[str, Any], text: str) -> None:
-    """Set one `a.b=value` in place; sections that are not there are made, list items are not."""
-    key, sep, value = text.partition("=")
-    if not sep or not key:
-        raise CallError(f"--set {text}: write it as key.subkey=value")
-    *parents, last = key.split(".")
-    here: Any = raw
-    try:
-        for name in parents:
-            here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
-        here[int(last) if isinstance(here, list) else last] = yaml.safe_load(value)
-    except (IndexError, ValueError):
-        raise CallError(f"--set {text}: `{key}` names a list item that is not there") from None
-    except (AttributeError, TypeError):
-        raise CallError(f"--set {text}: a part of `{key}` holds a value, not a section") from None
-    except yaml.YAMLError:
-        raise CallError(f"--set {text}: `{value}` is not a YAML value") from None
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first problem in words: the key's path, what is wrong, and the nearest known key."""
-    first = error.errors()[0]
-    path = ".".join(str(p) for p in first["loc"])
-    if first["type"] == "extra_forbidden":
-        section: Any = Recipe
-        for name in first["loc"][:-1]:
-            if isinstance(name, str):
-                section = _section_type(section, name)
-        known = sorted(section.model_fields)
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
-        return f"`{path}` is not a known key; {hint}"
-    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
-    shown = "" if first["type"] == "missing" else f", not {first['input']!r:.80}"
-    return f"`{path or 'recipe'}`: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
-
-
-def _section_type(section: Any, name: str) -> Any:
-    hint = section.model_fields[name].annotation
-    args = [a for a in getattr(hint, "__args__", ()) if isinstance(a, type) and issubclass(a, Section)]
-    return args[0] if args else hint
-
-
-def _anchored(recipe: Recipe, folder: Path) -> Recipe:
-    """Relative file names made absolute, globs expanded to one object per file, in sorted order."""
-    objects: list[ObjectSpec] = []
-    for spec in recipe.objects:
-        if spec.mesh is None:
-            objects.append(spec)
-            continue
-        pattern = os.path.expandvars(os.path.expanduser(spec.mesh))
-        pattern = pattern if os.path.isabs(pattern) else str(folder / pattern)
-        files = [pattern]
-        if glob.has_magic(pattern) and not Path(pattern).exists():
-            files = [f for f in sorted(glob.glob(pattern)) if f.lower().endswith(MESH_SUFFIXES)]
-            if not files:
-                raise CallError(f"objects: no mesh file matches {spec.mesh}; it is relative to the recipe file")
-        objects += [
-            spec.model_copy(update={"mesh": os.path.normpath(f), "category": spec.category or Path(f).stem.lower()})
-            for f in files
-        ]
-    environments = tuple(e if e in ENVIRONMENTS else os.path.normpath(folder / e) for e in recipe.render.environments)
-    render = recipe.render.model_copy(update={"environments": environments})
-    return recipe.model_copy(update={"objects": tuple(objects), "render": render})

@@ -113,8 +113,14 @@ class Sample:
     robot: Label | None = None
     point: Label | None = None
     source: str = ""
-    """Where the shape came from: `builtin:vase` or the mesh file's name and hash."""
+    """Where the shape came from: `builtin:vase0` or the mesh file's name and hash."""
     licence: Label = ""
+    object_group: Label | None = None
+    """Semantic group of the object's category: vase, for vase3."""
+    material_group: Label | None = None
+    sky: Label | None = None
+    view: Label | None = None
+    """How much of the clip shows the defect, as planned: one of `schemas.names.VIEWS`."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,9 @@ class DefectFacts:
     """Labelled surface in per cent of the object's whole surface."""
     position: list[float]
     """Centre in object coordinates; the object's bounding box is scaled to a longest side of 1."""
+    severity: Label | None = None
+    object_mm: float | None = None
+    """Longest side of the object in millimetres, where it is known: what turns the percentages into lengths."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from schemas.recipe import DefectSize
+from schemas.objects import DefectSize
 from schemas.rows import DefectFacts
 from tasks import paths
 from tasks.meshes import Shape
@@ -54,7 +54,7 @@ class _Draw:
 
 
 def apply(shape: Shape, kind: str, size: DefectSize, rng: Generator) -> Defective:
-    """The shape with one defect of a kind of `schemas.recipe.DEFECT_TYPES`, drawn within `size`.
+    """The shape with one defect of a kind of `schemas.names.DEFECT_TYPES`, drawn within `size`.
 
     Equal shapes and generator states give equal bytes. The result keeps the scale and position of
     `shape`. Raises BadInput where the shape has no place for it, or a hole is asked of an open surface.

@@ -14,7 +14,7 @@ EDGE = 0.018
 
 
 def make(name: str, rng: Generator) -> Shape:
-    """One object of a kind of `schemas.recipe.BUILTIN_OBJECTS`; `rng` varies its proportions.
+    """One object of a kind of `schemas.names.BUILTIN_OBJECTS`; `rng` varies its proportions.
 
     The same generator state gives the same bytes. Raises KeyError for an unknown name.
     """
@@ -263,12 +263,12 @@ def _rounded_box(size: tuple[float, float, float], radius: float) -> Any:
 
 
 _MAKERS: dict[str, Callable[[Generator], Any]] = {
-    "ashtray": _ashtray,
-    "bottle": _bottle,
-    "bowl": _bowl,
-    "bucket": _bucket,
-    "cup": _cup,
-    "eraser": _eraser,
-    "jar": _jar,
-    "vase": _vase,
+    "ashtray0": _ashtray,
+    "bottle0": _bottle,
+    "bowl0": _bowl,
+    "bucket0": _bucket,
+    "cup0": _cup,
+    "eraser0": _eraser,
+    "jar0": _jar,
+    "vase0": _vase,
 }

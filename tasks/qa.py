@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from annotation.labels import Labels, current
-from schemas.recipe import DEFECT_TYPES
+from schemas.names import DEFECT_TYPES
 from schemas.rows import QA, Annotation, Interval, Row, Sample, digest
 from tasks.stage import Context, Shard, stage
 

@@ -1,6 +1,5 @@
 """The `render` stage: objects, defects and scenes by seed, Blender, and the clips with their exact labels."""
 
-import dataclasses
 import hashlib
 import os
 import re
@@ -14,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import BadInput, CallError, DefectoryError
-from schemas.recipe import ENVIRONMENTS, ObjectSpec, Recipe, Render
+from schemas.filming import MaterialSpec, Render
+from schemas.names import SKIES
+from schemas.objects import ObjectSpec
+from schemas.recipe import Recipe
 from schemas.rows import DefectFacts, Mask, MediaRef, Row, Sample, Signal, annotation, digest
 from tasks import blender, defects, meshes, objects, scenes, video
 from tasks.files import sha256_file
@@ -34,6 +36,7 @@ class Instance:
     key: str
     """`vase-bulge-0`: category, defect or `normal`, running number; unique within a recipe."""
     category: str
+    group: str
     defect: str
     """Defect type, or `none`."""
     source: str
@@ -60,7 +63,11 @@ def _listed(recipe: Recipe) -> Iterator[tuple[Instance, ObjectSpec]]:
             kind = f"{_plain(category)}-{NORMAL if defect == 'none' else defect}"
             key = f"{kind}-{count[kind]}"
             count[kind] += 1
-            yield Instance(key, category, defect, source, sha256, spec.bodies, spec.open_surface, spec.licence), spec
+            group = spec.semantic_group or category
+            yield (
+                Instance(key, category, group, defect, source, sha256, spec.bodies, spec.open_surface, spec.licence),
+                spec,
+            )
 
 
 def _plain(category: str) -> str:
@@ -83,25 +90,37 @@ def _hashed(path: str, _mtime_ns: int, _size: int) -> str:
 
 
 def decisive(recipe: Recipe) -> Render:
-    """The settings that decide the output: environment files named by content, how to run it left out."""
-    return recipe.render.model_copy(
+    """The settings that decide the output: files named by content, how to run it left out."""
+    want = recipe.render
+    return want.model_copy(
         update={
-            "environments": tuple(_environment(e) for e in recipe.render.environments),
+            "materials": tuple(_by_content(m) for m in want.materials),
+            "environments": tuple(
+                e.model_copy(
+                    update={
+                        "sky": e.sky if e.sky in SKIES else _named(e.sky, "render.environments"),
+                        "floor": e.floor and _by_content(e.floor),
+                    }
+                )
+                for e in want.environments
+            ),
             **{name: Render.model_fields[name].default for name in ("blender", "frames_per_process", "stall_seconds")},
         }
     )
 
 
-def _environment(name: str) -> str:
-    if name in ENVIRONMENTS:
-        return name
-    content = _content(name)
+def _by_content(surface: MaterialSpec) -> MaterialSpec:
+    fields = {key: getattr(surface, key) for key in ("color", "roughness", "normal", "blend")}
+    where = f"material {surface.name}"
+    return surface.model_copy(update={k: _named(v, where) for k, v in fields.items() if isinstance(v, str)})
+
+
+def _named(path: str, where: str) -> str:
+    """A file's name and content in place of where it lies. Raises CallError when it is not there."""
+    content = _content(path)
     if not content:
-        raise CallError(
-            f"render.environments {name}: no such file; give an equirectangular .hdr or .exr file, "
-            f"or one of {', '.join(ENVIRONMENTS)}"
-        )
-    return f"{Path(name).name}@{content}"
+        raise CallError(f"{where}: {Path(path).name}: no such file, or not readable; names are relative to the recipe")
+    return f"{Path(path).name}@{content}"
 
 
 def cut_instances(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
@@ -156,7 +175,8 @@ def render(shard: Shard, ctx: Context) -> Iterator[Row]:
         yield ctx.reject(instance.key, e)
         return
     want: Render = ctx.settings
-    scene = scenes.choose(ctx.rng(f"{instance.key}/scene"), want)
+    # The settings name files by content; the worker needs their places, which decide nothing.
+    scene = scenes.choose(ctx.rng(f"{instance.key}/scene"), ctx.recipe.render)
     frames = _frames(instance, thing, scene, ctx)
     for clip in range(want.clips):
         yield from _clip(instance, thing, scene, frames, clip, ctx)
@@ -187,12 +207,10 @@ def _frames(instance: Instance, thing: _Thing, scene: scenes.Scene, ctx: Context
         arrays["label"] = thing.label
     np.savez(mesh, **arrays)
     orbit = scenes.orbit(scene, thing.shape.vertices, want)
-    # The settings name an environment file by its content; the worker needs its place.
-    place = dict(zip(want.environments, how.environments, strict=True))
     job = blender.Job(
         mesh=mesh.name,
         mesh_sha256=_sha256(*arrays.values()),
-        scene={**dataclasses.asdict(scene), "environment": place[scene.environment]},
+        scene=scene.as_dict(),
         cameras=orbit.cameras.tolist(),
         look_at=orbit.look_at.tolist(),
         focal_mm=scene.focal_mm,
@@ -276,11 +294,14 @@ def _clip(
         fps=float(want.fps),
         width=want.width,
         height=want.height,
-        environment=Path(scene.environment.partition("@")[0]).stem,
-        floor=scene.floor,
-        material=scene.material,
+        environment=scene.environment,
+        floor=scene.floor.name,
+        material=scene.material.name,
         source=thing.source,
         licence=instance.licence,
+        object_group=instance.group,
+        material_group=scene.material.group or scene.material.name,
+        sky=Path(scene.sky).stem,
     )
     author: dict[str, Any] = {
         "sample": id, "author_kind": "renderer", "author": "blender", "author_version": frames.blender,

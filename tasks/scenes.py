@@ -1,16 +1,15 @@
 """The seeded choice of a scene and the orbit around its object (MMVIAD, section 3.1, video generation)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from schemas.recipe import Render
+from schemas.filming import EnvironmentSpec, MaterialSpec, Render
+from schemas.names import FLOORS
 
 SENSOR_MM = 36.0
 """Width of the camera's sensor, which the focal lengths below refer to."""
-FOCAL_MM = (40.0, 65.0)
-ROOM = (1.04, 1.22)
-"""The camera stands this much farther away than the object just filling the frame needs."""
 MARGIN = 0.05
 """Share of the frame's half width and half height that the object never enters."""
 
@@ -20,12 +19,15 @@ class Scene:
     """Everything random about one instance's pictures, camera path included; angles in degrees."""
 
     environment: str
-    environment_turn: float
-    strength: float
-    """Brightness relative to an environment that exposes a grey card right."""
-    floor: str
+    """Its name in labels."""
+    sky: str
+    """A built-in HDRI's name, or a file."""
+    sky_turn: float
+    exposure_ev: float
+    """Stops from the exposure that shows the object's surface in the middle of the scale."""
+    floor: MaterialSpec
     floor_seed: int
-    material: str
+    material: MaterialSpec
     material_seed: int
     yaw: float
     """Turn of the object about the vertical."""
@@ -34,6 +36,10 @@ class Scene:
     """Azimuth of the first frame."""
     focal_mm: float
     room: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for the worker's job file."""
+        return {k: v.model_dump() if isinstance(v, MaterialSpec) else v for k, v in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -47,22 +53,22 @@ class Orbit:
 def choose(rng: np.random.Generator, want: Render) -> Scene:
     """One scene within a recipe's ranges; equal generator states give equal scenes."""
 
-    def pick(names: tuple[str, ...]) -> str:
-        return names[int(rng.integers(len(names)))]
-
+    environment: EnvironmentSpec = want.environments[int(rng.integers(len(want.environments)))]
+    floor = int(rng.integers(len(FLOORS)))
     return Scene(
-        environment=pick(want.environments),
-        environment_turn=rng.uniform(0, 360),
-        strength=rng.uniform(0.85, 1.2),
-        floor=pick(want.floors),
+        environment=environment.name,
+        sky=environment.sky,
+        sky_turn=rng.uniform(0, 360),
+        exposure_ev=rng.uniform(*want.exposure_ev),
+        floor=environment.floor or MaterialSpec(name=FLOORS[floor]),
         floor_seed=int(rng.integers(2**31)),
-        material=pick(want.materials),
+        material=want.materials[int(rng.integers(len(want.materials)))],
         material_seed=int(rng.integers(2**31)),
         yaw=rng.uniform(0, 360),
         elevation=rng.uniform(*want.elevation_deg),
         start=rng.uniform(0, 360),
-        focal_mm=rng.uniform(*FOCAL_MM),
-        room=rng.uniform(*ROOM),
+        focal_mm=rng.uniform(*want.focal_mm),
+        room=rng.uniform(*want.room),
     )
 
 

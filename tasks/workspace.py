@@ -24,7 +24,8 @@ import duckdb
 import pyarrow.parquet as pq
 
 from schemas.errors import CallError, DefectoryError
-from schemas.recipe import Recipe, validated
+from schemas.loading import validated
+from schemas.recipe import Recipe
 from schemas.rows import TABLE_OF, TABLES, arrow_schema, digest, from_dict
 
 R = TypeVar("R")

@@ -48,8 +48,8 @@ def recipe(**changes: Any) -> Recipe:
         "seed": 7,
         "description": "Grey discs with and without a blob.",
         "objects": [
-            {"builtin": "vase", "normal": 2, "defects": ["bulge"]},
-            {"builtin": "cup", "normal": 2, "defects": ["hole", "scratch"]},
+            {"builtin": "vase0", "normal": 2, "defects": ["bulge"]},
+            {"builtin": "cup0", "normal": 2, "defects": ["hole", "scratch"]},
         ],
         "render": {
             "width": WIDTH, "height": HEIGHT, "fps": FPS, "clip_seconds": FRAMES / FPS, "clip_degrees": 180,

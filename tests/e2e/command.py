@@ -11,8 +11,8 @@ RECIPE = """
 dataset: tiny
 seed: 5
 objects:
-  - {builtin: bowl, normal: 1, defects: [bulge]}
-  - {builtin: eraser, normal: 0, defects: [hole]}
+  - {builtin: bowl0, normal: 1, defects: [bulge]}
+  - {builtin: eraser0, normal: 0, defects: [hole]}
   - {mesh: broken.stl, category: part}
 render: {width: 128, height: 96, fps: 3, samples: 1, environments: [studio]}
 visibility: {min_pixels: 4, min_frames: 1}

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from schemas.errors import DefectoryError
-from schemas.recipe import ENVIRONMENTS, FLOORS, MATERIALS, Recipe, Render
+from schemas.filming import Render
+from schemas.names import FLOORS
+from schemas.recipe import Recipe
 from tasks import blender, scenes
 from tasks.meshes import Shape
 from tasks.objects import make
@@ -189,7 +191,7 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
     recipe = Recipe.model_validate(
         {
             "dataset": "tiny",
-            "objects": [{"builtin": "cup", "normal": 0, "defects": ["bulge"]}],
+            "objects": [{"builtin": "cup0", "normal": 0, "defects": ["bulge"]}],
             "render": {"width": 96, "height": 72, "fps": 2, "samples": 2},
         }
     )

@@ -7,7 +7,7 @@ import pytest
 
 from flows import cli
 
-RECIPE = "dataset: tiny\nobjects: [{builtin: vase, defects: [hole, bulge]}]\nrender: {width: 64, height: 48, fps: 5}\n"
+RECIPE = "dataset: tiny\nobjects: [{builtin: vase0, defects: [hole, bulge]}]\nrender: {width: 64, height: 48, fps: 5}\n"
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import CallError
-from schemas.recipe import load
+from schemas.loading import load
 
-MINIMAL = "dataset: tiny\nobjects: [{builtin: vase, defects: [hole]}]\n"
+MINIMAL = "dataset: tiny\nobjects: [{builtin: vase0, defects: [hole]}]\n"
 
 
 def recipe_file(folder: Path, text: str) -> Path:
@@ -29,14 +29,14 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
     [
         (MINIMAL + "render: {widht: 640}", "`render.widht` is not a known key; did you mean `width`?"),
         (MINIMAL + "rendr: {}", "`rendr` is not a known key; did you mean `render`?"),
-        ("dataset: tiny\nobjects: [{builtin: vase, colour: red}]", "`objects.0.colour` is not a known key"),
-        ("objects: [{builtin: vase}]", "`dataset`: Field required"),
+        ("dataset: tiny\nobjects: [{builtin: vase0, colour: red}]", "`objects.0.colour` is not a known key"),
+        ("objects: [{builtin: vase0}]", "`dataset`: Field required"),
         ("dataset: tiny\nobjects: []", "`objects`"),
         ("dataset: tiny\nobjects: [{normal: 1}]", "name either `builtin` or `mesh`"),
-        ("dataset: tiny\nobjects: [{builtin: vase, defects: [rust]}]", "`objects.0.defects.0`"),
+        ("dataset: tiny\nobjects: [{builtin: vase0, defects: [rust]}]", "`objects.0.defects.0`"),
         (MINIMAL + "render: {width: 641}", "`render.width`"),
         (MINIMAL + "render: {clip_degrees: 100}", "clip_degrees must divide 360"),
-        ("dataset: Tiny Set\nobjects: [{builtin: vase}]", "`dataset`"),
+        ("dataset: Tiny Set\nobjects: [{builtin: vase0}]", "`dataset`"),
         (MINIMAL + "render: {clip_seconds: 0.01}", "a clip needs two frames or more"),
         (MINIMAL + "render: {materials: []}", "`render.materials`"),
         (MINIMAL + "render: {elevation_deg: [40, 20]}", "the first number of a range is the smaller one"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from schemas.errors import BadInput
-from schemas.recipe import DEFECT_TYPES, DefectSize
+from schemas.names import DEFECT_TYPES
+from schemas.objects import DefectSize
 from tasks.defects import Defective, apply
 from tasks.meshes import Shape, placed
 from tasks.objects import make

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from schemas.recipe import BUILTIN_OBJECTS
+from schemas.names import BUILTIN_OBJECTS
 from tasks.meshes import Shape
 from tasks.objects import make
 

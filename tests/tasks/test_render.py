@@ -52,7 +52,7 @@ FAKE = """
 def recipe(**values: object) -> Recipe:
     plain = {
         "dataset": "tiny",
-        "objects": [{"builtin": "eraser", "normal": 1, "defects": ["bulge"]}],
+        "objects": [{"builtin": "eraser0", "normal": 1, "defects": ["bulge"]}],
         "render": {"width": 64, "height": 48, "fps": 2},
     }
     return Recipe.model_validate(plain | values)
@@ -80,13 +80,16 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work
 
 KEYS = [
     # objects of the recipe, keys of the instances
-    ([{"builtin": "vase", "normal": 2, "defects": ["hole"]}], ["vase-normal-0", "vase-normal-1", "vase-hole-0"]),
-    ([{"builtin": "vase", "defects": ["hole", "hole"], "normal": 0}], ["vase-hole-0", "vase-hole-1"]),
-    ([{"builtin": "vase"}, {"builtin": "vase"}], ["vase-normal-0", "vase-normal-1"]),
-    ([{"builtin": "cup", "category": "Mug, large"}], ["mug-large-normal-0"]),
-    ([{"builtin": "cup", "category": "a b"}, {"builtin": "cup", "category": "a-b"}], ["a-b-normal-0", "a-b-normal-1"]),
-    ([{"builtin": "cup", "category": "../../etc"}], ["etc-normal-0"]),
-    ([{"builtin": "cup", "category": "杯"}], ["object-normal-0"]),
+    ([{"builtin": "vase0", "normal": 2, "defects": ["hole"]}], ["vase-normal-0", "vase-normal-1", "vase-hole-0"]),
+    ([{"builtin": "vase0", "defects": ["hole", "hole"], "normal": 0}], ["vase-hole-0", "vase-hole-1"]),
+    ([{"builtin": "vase0"}, {"builtin": "vase0"}], ["vase-normal-0", "vase-normal-1"]),
+    ([{"builtin": "cup0", "category": "Mug, large"}], ["mug-large-normal-0"]),
+    (
+        [{"builtin": "cup0", "category": "a b"}, {"builtin": "cup0", "category": "a-b"}],
+        ["a-b-normal-0", "a-b-normal-1"],
+    ),
+    ([{"builtin": "cup0", "category": "../../etc"}], ["etc-normal-0"]),
+    ([{"builtin": "cup0", "category": "杯"}], ["object-normal-0"]),
     ([{"mesh": "Part_07.STL"}], ["part-07-normal-0"]),
 ]
 
@@ -193,7 +196,7 @@ def test_bad_meshes_are_put_aside_and_the_rest_is_built(built: Callable[..., Wor
     objects = [
         {"mesh": str(tmp_path / "text.stl"), "normal": 1, "defects": ["hole"]},
         {"mesh": str(tmp_path / "missing.ply"), "normal": 1},
-        {"builtin": "eraser"},
+        {"builtin": "eraser0"},
     ]
     workspace = built(recipe(objects=objects))
     rejects = {r.item: r.reason for r in workspace.rows(Reject)}

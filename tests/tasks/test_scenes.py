@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.recipe import Render
+from schemas.filming import Render
 from tasks import scenes
 
 WANT = Render(width=64, height=48, fps=4)

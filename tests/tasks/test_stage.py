@@ -15,7 +15,7 @@ RUNS: list[str] = []
 
 
 def recipe(**values: object) -> Recipe:
-    return Recipe.model_validate({"dataset": "tiny", "objects": [{"builtin": "vase"}], **values})
+    return Recipe.model_validate({"dataset": "tiny", "objects": [{"builtin": "vase0"}], **values})
 
 
 def three(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:

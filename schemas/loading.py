@@ -1,0 +1,138 @@
+"""Recipe files: read, overridden, validated; every mistake is one sentence that names the key."""
+
+import difflib
+import glob
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from schemas.errors import CallError
+from schemas.filming import EnvironmentSpec, MaterialSpec
+from schemas.names import SKIES
+from schemas.objects import MESH_SUFFIXES, ObjectSpec
+from schemas.recipe import Recipe
+from schemas.section import Section
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The validated recipe of a YAML file, with `a.b=value` overrides (values are YAML) applied.
+
+    File names inside it come back absolute. Raises CallError with one sentence that names the key.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CallError(f"{path}: no such recipe; the ones that come along are in recipes/") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise CallError(f"{path}: cannot be read as a recipe ({e}); give a YAML file") from None
+    except yaml.YAMLError as e:
+        raise CallError(f"{path}: not valid YAML: {' '.join(str(e).split())}") from None
+    if not isinstance(raw, dict):
+        raise CallError(f"{path}: a recipe is a mapping with at least `dataset` and `objects`")
+    for text in overrides:
+        _override(raw, text)
+    return _anchored(validated(raw, str(path)), path.resolve().parent)
+
+
+def validated(raw: Any, where: str) -> Recipe:
+    """Raises CallError with one sentence that names `where`, the key and what is wrong."""
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as e:
+        raise CallError(f"{where}: {_sentence(e)}") from None
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    """Set one `a.b=value` in place; sections that are not there are made, list items are not."""
+    key, sep, value = text.partition("=")
+    if not sep or not key:
+        raise CallError(f"--set {text}: write it as key.subkey=value")
+    *parents, last = key.split(".")
+    here: Any = raw
+    try:
+        for name in parents:
+            here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
+        here[int(last) if isinstance(here, list) else last] = yaml.safe_load(value)
+    except (IndexError, ValueError):
+        raise CallError(f"--set {text}: `{key}` names a list item that is not there") from None
+    except (AttributeError, TypeError):
+        raise CallError(f"--set {text}: a part of `{key}` holds a value, not a section") from None
+    except yaml.YAMLError:
+        raise CallError(f"--set {text}: `{value}` is not a YAML value") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem in words: the key's path, what is wrong, and the nearest known key."""
+    first = error.errors()[0]
+    path = ".".join(str(p) for p in first["loc"])
+    if first["type"] == "extra_forbidden":
+        section: Any = Recipe
+        for name in first["loc"][:-1]:
+            if isinstance(name, str):
+                section = _section_type(section, name)
+        known = sorted(section.model_fields)
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
+        return f"`{path}` is not a known key; {hint}"
+    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
+    shown = "" if first["type"] == "missing" else f", not {first['input']!r:.80}"
+    return f"`{path or 'recipe'}`: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
+
+
+def _section_type(section: Any, name: str) -> Any:
+    hint = section.model_fields[name].annotation
+    args = [a for a in getattr(hint, "__args__", ()) if isinstance(a, type) and issubclass(a, Section)]
+    return args[0] if args else hint
+
+
+def _anchored(recipe: Recipe, folder: Path) -> Recipe:
+    """Relative file names made absolute, globs expanded to one object per file, in sorted order."""
+    render = recipe.render.model_copy(
+        update={
+            "materials": tuple(_material(m, folder) for m in recipe.render.materials),
+            "environments": tuple(_environment(e, folder) for e in recipe.render.environments),
+        }
+    )
+    objects = tuple(o for spec in recipe.objects for o in _object(spec, folder))
+    return recipe.model_copy(update={"objects": objects, "render": render})
+
+
+def _place(name: str, folder: Path) -> str:
+    """A file name of a recipe, absolute; `~` and variables are expanded."""
+    return os.path.normpath(folder / os.path.expandvars(os.path.expanduser(name)))
+
+
+def _object(spec: ObjectSpec, folder: Path) -> list[ObjectSpec]:
+    if spec.shapenet is not None:
+        return [spec.model_copy(update={"shapenet": _place(spec.shapenet, folder)})]
+    if spec.mesh is None:
+        return [spec]
+    pattern = _place(spec.mesh, folder)
+    files = [pattern]
+    if glob.has_magic(pattern) and not Path(pattern).exists():
+        files = [f for f in sorted(glob.glob(pattern)) if f.lower().endswith(MESH_SUFFIXES)]
+        if not files:
+            raise CallError(f"objects: no mesh file matches {spec.mesh}; it is relative to the recipe file")
+    return [
+        spec.model_copy(
+            update={
+                "mesh": file,
+                "category": spec.category or Path(file).stem.lower(),
+                "labels": spec.labels and _place(spec.labels.replace("{stem}", Path(file).stem), folder),
+            }
+        )
+        for file in files
+    ]
+
+
+def _material(spec: MaterialSpec, folder: Path) -> MaterialSpec:
+    named = {key: getattr(spec, key) for key in ("color", "roughness", "normal", "blend")}
+    return spec.model_copy(update={k: _place(v, folder) for k, v in named.items() if isinstance(v, str)})
+
+
+def _environment(spec: EnvironmentSpec, folder: Path) -> EnvironmentSpec:
+    sky = spec.sky if spec.sky in SKIES else _place(spec.sky, folder)
+    return spec.model_copy(update={"sky": sky, "floor": spec.floor and _material(spec.floor, folder)})
