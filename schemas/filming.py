@@ -226,4 +226,4 @@ class Planning(Section):
     skip: bool = False
     """Do not render clips of a view that there are enough of already."""
     min_best_px: float = Field(32.0, ge=0)
-    """An instance whose defect covers less than this in every frame of the orbit is rejected, in pixels of the frame."""
+    """An instance whose defect covers fewer pixels of the frame than this in every frame of the orbit is rejected."""

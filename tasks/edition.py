@@ -13,7 +13,7 @@ from schemas.recipe import Recipe
 
 DRAFT = "-draft"
 TEMPLATES = Path(__file__).parent / "templates"
-SECTIONS = ("render", "visibility", "keyframes", "dedup", "caption", "review", "split")
+SECTIONS = ("plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "split")
 UNSAID = {"render": {"device", "blender", "frames_per_process", "stall_seconds"}, "caption": {"base_url", "budget_usd"}}
 """Settings that say where something ran and not what came out, or that are nobody's business."""
 
@@ -55,7 +55,8 @@ def said(recipe: Recipe) -> dict[str, dict[str, Any]]:
         section: {k: v for k, v in everything[section].items() if k not in UNSAID.get(section, set())}
         for section in SECTIONS
     }
-    settings["render"]["environments"] = [PurePath(e).name for e in settings["render"]["environments"]]
+    for drawn in ("materials", "environments"):
+        settings["render"][drawn] = [spec["name"] for spec in settings["render"][drawn]]
     for section in ("keyframes", "caption"):
         settings[section]["encoder"] = PurePath(settings[section]["encoder"]).name
     return settings

@@ -48,12 +48,12 @@ def recipe(**changes: Any) -> Recipe:
         "seed": 7,
         "description": "Grey discs with and without a blob.",
         "objects": [
-            {"builtin": "vase0", "normal": 2, "defects": ["bulge"]},
-            {"builtin": "cup0", "normal": 2, "defects": ["hole", "scratch"]},
+            {"builtin": "vase0", "category": "vase", "normal": 2, "defects": ["bulge"]},
+            {"builtin": "cup0", "category": "cup", "normal": 2, "defects": ["hole", "scratch"]},
         ],
         "render": {
             "width": WIDTH, "height": HEIGHT, "fps": FPS, "clip_seconds": FRAMES / FPS, "clip_degrees": 180,
-            "environments": ["city", "studio"],
+            "environments": ["city-asphalt", "studio-epoxy"],
         },
         "visibility": {"min_pixels": 8},
         "release": {"shard_mb": 0.05},
@@ -121,8 +121,8 @@ def render(shard: Shard, ctx: Context) -> Iterator[Row]:
         yield Sample(
             id=sample_id, kind="clip", dataset=ctx.recipe.dataset, media=[MediaRef(m.role, m.id) for m in media],
             groups=[shard.key], shard=shard.key, object=category, instance=shard.key, defect=defect, clip=index,
-            frames=FRAMES, fps=float(FPS), width=WIDTH, height=HEIGHT, environment=("city", "studio")[index % 2],
-            floor="concrete", material="plastic", source=f"builtin:{category}",
+            frames=FRAMES, fps=float(FPS), width=WIDTH, height=HEIGHT, environment=("city-asphalt", "studio-epoxy")[index % 2],
+            floor=("asphalt", "epoxy")[index % 2], material="oak", source=f"builtin:{category}",
         )  # fmt: skip
         by = {"author_kind": "renderer", "author": "blender", "author_version": "1", "status": "accepted"}
         facts = DefectFacts(8.0, 6.0, 3.0, 0.4, [0.1, 0.2, 0.3]) if defect != "none" else None

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import CallError
-from schemas.loading import load
+from schemas.loading import load, validated
+from schemas.names import MATERIALS
 
 MINIMAL = "dataset: tiny\nobjects: [{builtin: vase0, defects: [hole]}]\n"
 
@@ -42,6 +43,21 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
         (MINIMAL + "render: {elevation_deg: [40, 20]}", "the first number of a range is the smaller one"),
         (MINIMAL + "render: {defect: {radius_pct: [5, 400]}}", "`render.defect.radius_pct.1`"),
         (MINIMAL.replace("[{", "[{mesh: 'none/*.stl'}, {"), "no mesh file matches none/*.stl"),
+        ("dataset: tiny\nobjects: [{builtin: vase0, defects: {rust: 2}}]", "`objects.0.defects.0`"),
+        ("dataset: tiny\nobjects: [{builtin: vase0, defects: {hole: -1}}]", "a number of instances is between"),
+        (
+            "dataset: tiny\nobjects: [{mesh: a.stl, labels: a.txt, normal: 0}]",
+            "`labelled` (the defect's type) go together",
+        ),
+        ("dataset: tiny\nobjects: [{mesh: a.stl, labels: a.txt, labelled: hole}]", "is one defective instance"),
+        ("dataset: tiny\nobjects: [{mesh: a.stl, unit: mm, size_mm: 4}]", "`unit` or `size_mm`, not both"),
+        (MINIMAL + "render: {materials: [chalk]}", "chalk: no material or group of that name"),
+        (MINIMAL + "render: {materials: [{name: chalk}]}", "material `chalk`: give either `color`"),
+        (MINIMAL + "render: {materials: [{name: oak, color: a.png}]}", "`oak` is built in"),
+        (MINIMAL + "render: {environments: [moon]}", "moon: neither an .hdr or .exr file nor one of city-asphalt"),
+        (MINIMAL + "render: {environments: [{name: x, sky: city, floor: lava}]}", "no floor of that name"),
+        (MINIMAL + "plan: {mix: {never: 0.5, briefly: 0.5, half: 0.5, always: 0}}", "add up to 1, not 1.5"),
+        (MINIMAL + "split: {protocols: [unseen]}", "which is not among `protocols`"),
         ("dataset: [", "not valid YAML"),
         ("just text", "a recipe is a mapping"),
         ("dataset: tiny\nobjects: [{mesh: 'none/*.stl'}]", "no mesh file matches"),
@@ -53,6 +69,29 @@ def test_a_wrong_recipe_is_refused_with_the_key_in_one_sentence(tmp_path: Path, 
     assert sentence in str(error.value)
     assert "recipe.yaml" in str(error.value) or "mesh" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_defects_may_be_counted(tmp_path: Path) -> None:
+    recipe = load(recipe_file(tmp_path, "dataset: tiny\nobjects: [{builtin: cap0, defects: {crack: 2, hole: 1}}]"))
+    assert recipe.objects[0].defects == ("crack", "crack", "hole")
+
+
+def test_a_material_group_stands_for_its_members_and_an_environment_for_its_pair(tmp_path: Path) -> None:
+    text = MINIMAL + "render: {materials: [metal, oak], environments: [night-steel, sky/hall.hdr]}"
+    render = load(recipe_file(tmp_path, text)).render
+    assert [m.name for m in render.materials] == [*MATERIALS["metal"], "oak"]
+    assert {m.group for m in render.materials} == {"metal", "wood"}
+    night, hall = render.environments
+    assert (night.sky, night.floor and night.floor.name) == ("night", "steel")
+    assert (hall.name, hall.sky, hall.floor) == ("hall", str(tmp_path / "sky" / "hall.hdr"), None)
+
+
+def test_a_validated_recipe_survives_json(tmp_path: Path) -> None:
+    text = (
+        MINIMAL + "render: {materials: [metal, {name: mine, group: metal, color: a.png}], environments: [night-steel]}"
+    )
+    recipe = load(recipe_file(tmp_path, text))
+    assert validated(recipe.model_dump(mode="json"), "copy") == recipe
 
 
 def test_a_missing_recipe_is_named() -> None:

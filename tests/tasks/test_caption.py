@@ -29,7 +29,9 @@ FULL = "A long, straight mark, shallow and dark, lies in the upper left"
 
 def recipe(**wanted: Any) -> Recipe:
     """One vase with a bulge and one without, two clips each; the defect shows in the first clip only."""
-    return factory.recipe(objects=[{"builtin": "vase0", "normal": 1, "defects": ["bulge"]}], caption=wanted)
+    return factory.recipe(
+        objects=[{"builtin": "vase0", "category": "vase", "normal": 1, "defects": ["bulge"]}], caption=wanted
+    )
 
 
 def openai(server: str, **wanted: Any) -> Recipe:
