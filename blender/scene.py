@@ -5,9 +5,9 @@ from typing import Any
 
 import bpy
 import numpy as np
-from cycles import engine
 from materials import FLOORS, MATERIALS, material
 from mathutils import Vector
+from renderer import engine
 
 LABEL = "label"
 SHARP_DEG = 32.0
