@@ -40,6 +40,10 @@ class Asker:
     price: Price
     cap: int
     """Nano-dollars."""
+    setting: str = "caption.budget_usd"
+    """What the cap is called where it was set."""
+    option: str = "--set caption.budget_usd="
+    """What raises it, with the amount behind it."""
     tries: int = TRIES
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _pending: list[tuple[Operation, asyncio.Future[Outcome]]] = field(default_factory=list)
@@ -85,9 +89,9 @@ class Asker:
                 await self.sleep(POLL_S)
             elif isinstance(outcome, OverCap):
                 raise OverBudget(
-                    f"caption.budget_usd: {self.cap / USD:g} USD do not cover the next request (it may cost "
+                    f"{self.setting}: {self.cap / USD:g} USD do not cover the next request (it may cost "
                     f"{most / USD:.4f}; {outcome.committed / USD:.4f} are spent or reserved); raise it, for instance "
-                    f"--set caption.budget_usd={max(2 * self.cap / USD, 5):g}, and run the same command again: "
+                    f"{self.option}{max(2 * self.cap / USD, 5):g}, and run the same command again: "
                     "answers that are there are not paid twice"
                 )
             else:

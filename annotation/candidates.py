@@ -19,7 +19,7 @@ from annotation.ask import Asker, Paid
 from annotation.coverage import DIMENSIONS, covered
 from annotation.diversity import Encode, diversity, score, select, similarities
 from annotation.prices import USD
-from annotation.providers import Evidence, Request
+from annotation.providers import Evidence, Request, cleaned
 from schemas.errors import BadInput
 from schemas.recipe import Caption
 from schemas.rows import digest
@@ -92,7 +92,7 @@ async def describe(
             candidate=candidate,
             temperature=want.temperature,
             max_tokens=want.max_tokens,
-            image=subject.image if asker.provider.wants == "image" else None,
+            images=(subject.image,) if subject.image is not None and asker.provider.wants == "image" else (),
             evidence=subject.evidence if asker.provider.wants == "evidence" else None,
         )
 
@@ -105,7 +105,7 @@ async def describe(
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        return [r for r in results if isinstance(r, Paid)]
+        return [replace(r, answer=cleaned(r.answer)) for r in results if isinstance(r, Paid)]
 
     opening = "open" if subject.defect else "clean"
     paid = await answers([request(opening, n) for n in range(want.candidates)])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, cleaned, seconds, words
+from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://generativelanguage.googleapis.com"
@@ -36,9 +36,9 @@ class Gemini:
         from google.genai import errors, types
 
         parts: list[Any] = [types.Part.from_text(text=request.prompt)]
-        if request.image is not None:
-            kind = "image/png" if request.image.startswith(b"\x89PNG") else "image/jpeg"
-            parts.append(types.Part.from_bytes(data=request.image, mime_type=kind))
+        for image in request.images:
+            kind = "image/png" if image.startswith(b"\x89PNG") else "image/jpeg"
+            parts.append(types.Part.from_bytes(data=image, mime_type=kind))
         config = types.GenerateContentConfig(
             system_instruction=request.system,
             temperature=request.temperature,
@@ -74,7 +74,7 @@ class Gemini:
         reason = first.finish_reason.name if first.finish_reason else "STOP"
         parts = (first.content.parts if first.content else None) or []
         text = "".join(p.text for p in parts if p.text and not p.thought)
-        text, finish = cleaned(text, "refused" if reason in REFUSALS else FINISH.get(reason, "stop"))
+        text, finish = kept(text, "refused" if reason in REFUSALS else FINISH.get(reason, "stop"))
         return Answer(text, finish, version, tokens_in, tokens_out)
 
     def _explained(self, e: Any, model: str) -> Exception:
@@ -90,9 +90,7 @@ class Gemini:
             case 400 if "api key" in said.lower():
                 return DefectoryError(f"{self.where}: the key in GEMINI_API_KEY was refused (400); set a valid one")
             case 404:
-                return DefectoryError(
-                    f"caption.model {model}: {self.where} does not know it (404); choose another model"
-                )
+                return DefectoryError(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
             case 408 | 429:
                 return Transient(f"{self.where}: {e.code} {said}", billed=False, retry_after=wait)
             case code if code >= 500:

@@ -29,7 +29,7 @@ class Measured:
 
     async def answer(self, request: Request) -> Answer:
         if request.model != MODEL:
-            raise DefectoryError(f"caption.model {request.model}: `measured` has only {MODEL}; leave the key out")
+            raise DefectoryError(f"measured {request.model}: there is only {MODEL}; name no other model")
         if request.evidence is None:
             raise BadInput("a `measured` description needs the picture itself")
         return Answer(describe(request.evidence, request.asks, request.candidate, request.temperature), "stop", MODEL)

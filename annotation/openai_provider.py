@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, cleaned, seconds, words
+from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://api.openai.com/v1"
@@ -35,9 +35,9 @@ class OpenAI:
         import openai
 
         content: list[dict[str, Any]] = [{"type": "text", "text": request.prompt}]
-        if request.image is not None:
-            kind = "png" if request.image.startswith(b"\x89PNG") else "jpeg"
-            url = f"data:image/{kind};base64,{base64.b64encode(request.image).decode()}"
+        for image in request.images:
+            kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+            url = f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
             content.append({"type": "image_url", "image_url": {"url": url, "detail": "high"}})
         messages: Any = [{"role": "system", "content": request.system}, {"role": "user", "content": content}]
         limit: Any = {self._limit: request.max_tokens}
@@ -63,7 +63,7 @@ class OpenAI:
         if message is None:
             raise Transient(f"{self.where}: an answer without a choice", billed=True)
         finish = "refused" if getattr(message, "refusal", None) else FINISH.get(choices[0].finish_reason, "stop")
-        text, finish = cleaned(getattr(message, "refusal", None) or message.content, finish)
+        text, finish = kept(getattr(message, "refusal", None) or message.content, finish)
         usage = getattr(reply, "usage", None)
         counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
         return Answer(text, finish, reply.model or "", *counts)
@@ -78,9 +78,7 @@ class OpenAI:
                     f"{self.where}: the key in OPENAI_API_KEY was refused ({e.status_code}); set a valid one"
                 )
             case 404:
-                return DefectoryError(
-                    f"caption.model {model}: {self.where} does not know it (404); choose another model"
-                )
+                return DefectoryError(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
             case 429 if e.code == "insufficient_quota":
                 return DefectoryError(
                     f"{self.where}: the account has no credit left; add some and run the same command again"
@@ -93,7 +91,7 @@ class OpenAI:
                 return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait)
             case status if e.param and not str(e.param).startswith("messages"):
                 return DefectoryError(
-                    f"{self.where}: does not accept `{words(e.param, self._key)}` as the recipe sets it ({said})"
+                    f"{self.where}: does not accept `{words(e.param, self._key)}` as set here ({said}); change model"
                 )
             case status:
                 return Unanswerable(

@@ -30,7 +30,7 @@ class Price:
     def at_most(self, request: Request) -> int:
         """Nano-dollars that `request` cannot exceed: a token is at least one byte of text."""
         text = len((request.system + request.prompt).encode()) + 64
-        return self.of(text + (self.image_tokens if request.image is not None else 0), request.max_tokens)
+        return self.of(text + len(request.images) * self.image_tokens, request.max_tokens)
 
     def paid(self, request: Request, answer: Answer) -> int:
         """Nano-dollars that `answer` cost; the most it can have cost where the provider gave no counts."""
@@ -54,7 +54,7 @@ def price(provider: str, model: str) -> Price:
         if model in table.get(provider, {}):
             return table[provider][model]
     raise DefectoryError(
-        f"caption.model {model}: its price is not known, so no budget can be kept; write a file with "
+        f"{provider} {model}: its price is not known, so no budget can be kept; write a file with "
         f"`{provider}: {{{model}: {{input: USD, output: USD, image_tokens: N}}}}` (per million tokens; 0 for a server "
         "of your own) and name it in DEFECTORY_PRICES"
     )

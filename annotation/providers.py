@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -18,8 +18,10 @@ from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.rows import DefectFacts, digest
 
 TIMEOUT_S = 90.0
-MAX_ANSWER = 4000
+MAX_ANSWER = 64_000
 """Characters; a longer answer is cut and counts as unfinished."""
+MAX_LINE = 4000
+"""The same of an answer that is to be one line of text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +58,17 @@ class Request:
     """Repeats of one question differ in this."""
     temperature: float
     max_tokens: int
-    image: bytes | None = None
-    """JPEG or PNG."""
+    images: tuple[bytes, ...] = ()
+    """JPEG or PNG, in the order in which they are shown."""
     evidence: Evidence | None = None
 
     def key(self, provider: str, where: str) -> str:
         """SHA-256 by which the ledger knows this request to a provider at an address."""
-        image = hashlib.sha256(self.image).hexdigest() if self.image is not None else None
+        images = [hashlib.sha256(i).hexdigest() for i in self.images]
+        shown = images if len(images) > 1 else next(iter(images), None)  # one picture: as in ledgers that are there
         return digest(
             provider, where, self.model, self.system, self.prompt, self.asks, self.candidate, self.temperature,
-            self.max_tokens, image, self.evidence.digest if self.evidence else None, length=64,
+            self.max_tokens, shown, self.evidence.digest if self.evidence else None, length=64,
         )  # fmt: skip
 
 
@@ -139,7 +142,7 @@ async def opened(name: str, base_url: str = "", timeout_s: float = TIMEOUT_S) ->
 
         provider = Gemini(key("gemini", base_url), base_url, timeout_s)
     else:
-        raise DefectoryError(f"caption.provider {name}: not known; there are {', '.join(DEFAULT_MODELS)}")
+        raise DefectoryError(f"provider {name}: not known; there are {', '.join(DEFAULT_MODELS)}")
     try:
         yield provider
     finally:
@@ -156,17 +159,25 @@ def key(provider: str, base_url: str = "") -> str:
             return value
     keyless = "; any value will do if that server asks for none" if base_url else ""
     raise DefectoryError(
-        f"caption.provider {provider}: no key in the environment; set {' or '.join(KEYS[provider])}{keyless}, "
+        f"provider {provider}: no key in the environment; set {' or '.join(KEYS[provider])}{keyless}, "
         "or use `measured`, which needs none"
     )
 
 
-def cleaned(text: str | None, finish: str) -> tuple[str, str]:
-    """Model output is not to be trusted: one line, no control characters, bounded length; and how it finished."""
-    plain = " ".join(
-        re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]", " ", text or "").split()
-    )
-    return (plain, finish) if len(plain) <= MAX_ANSWER else (plain[:MAX_ANSWER], "length")
+def kept(text: str | None, finish: str) -> tuple[str, str]:
+    """Model output as the ledger keeps it: as it was, but of bounded length and without what no database takes
+    (NUL, halves of surrogate pairs); and how it finished."""
+    whole = re.sub(r"[\x00\ud800-\udfff]", "\ufffd", text or "")
+    return (whole, finish) if len(whole) <= MAX_ANSWER else (whole[:MAX_ANSWER], "length")
+
+
+def cleaned(answer: Answer) -> Answer:
+    """Model output is not to be trusted: one line, no control characters, bounded length."""
+    unseen = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffd]"
+    line = " ".join(re.sub(unseen, " ", answer.text).split())
+    if len(line) > MAX_LINE:
+        return replace(answer, text=line[:MAX_LINE], finish="length")
+    return replace(answer, text=line)
 
 
 def anonymous(text: str) -> str:

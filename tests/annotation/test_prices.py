@@ -11,8 +11,8 @@ from annotation.providers import DEFAULT_MODELS, Answer, Request
 from schemas.errors import CallError, DefectoryError
 
 
-def request(prompt: str = "What is it?", image: bytes | None = b"jpeg", max_tokens: int = 300) -> Request:
-    return Request("gpt-4o", "Be plain.", prompt, "open", 0, 0.9, max_tokens, image)
+def request(prompt: str = "What is it?", images: tuple[bytes, ...] = (b"jpeg",), max_tokens: int = 300) -> Request:
+    return Request("gpt-4o", "Be plain.", prompt, "open", 0, 0.9, max_tokens, images)
 
 
 def test_what_an_answer_cost() -> None:
@@ -33,6 +33,12 @@ def test_no_answer_costs_more_than_was_reserved(prompt: str, max_tokens: int) ->
     assert known.paid(asked, dearest) <= known.at_most(asked)
 
 
+def test_every_picture_is_counted() -> None:
+    known = price("openai", "gpt-4o")
+    one, many, none = (known.at_most(request(images=(b"jpeg",) * n)) for n in (1, 32, 0))
+    assert many - none == 32 * (one - none) == known.of(32 * known.image_tokens, 0)
+
+
 def test_free_is_free() -> None:
     assert FREE.at_most(request()) == 0
 
@@ -43,7 +49,7 @@ def test_default_models_have_prices() -> None:
 
 
 def test_an_unknown_price_says_what_to_add() -> None:
-    with pytest.raises(DefectoryError, match=r"caption.model llama: its price is not known.*DEFECTORY_PRICES"):
+    with pytest.raises(DefectoryError, match=r"openai llama: its price is not known.*DEFECTORY_PRICES"):
         price("openai", "llama")
 
 

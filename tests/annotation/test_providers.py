@@ -1,12 +1,24 @@
 """Providers against a local stand-in server, with faults: what is answered, what is raised, what is never shown."""
 
 import asyncio
+import base64
 from typing import Any
 
 import numpy as np
 import pytest
 
-from annotation.providers import Answer, Evidence, Request, Transient, Unanswerable, cleaned, opened, seconds, words
+from annotation.providers import (
+    Answer,
+    Evidence,
+    Request,
+    Transient,
+    Unanswerable,
+    cleaned,
+    kept,
+    opened,
+    seconds,
+    words,
+)
 from schemas.errors import BadInput, DefectoryError
 from tests.annotation.standin import (
     TEXT,
@@ -33,7 +45,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def request(provider: str = "openai", **changes: Any) -> Request:
     values: dict[str, Any] = {
         "model": MODELS[provider], "system": "Be plain.", "prompt": "What is it?", "asks": "open", "candidate": 0,
-        "temperature": 0.9, "max_tokens": 300, "image": b"\xff\xd8jpeg",
+        "temperature": 0.9, "max_tokens": 300, "images": (b"\xff\xd8jpeg",),
     }  # fmt: skip
     return Request(**{**values, **changes})
 
@@ -54,6 +66,31 @@ def test_openai_is_asked_and_answers() -> None:
     assert sent["messages"][0] == {"role": "system", "content": "Be plain."}
     assert sent["messages"][1]["content"][1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
     assert sent["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_several_pictures_go_along_in_their_order(provider: str) -> None:
+    pictures = (b"\xff\xd8one", b"\x89PNGtwo", b"\xff\xd8three")
+
+    async def once(url: str) -> None:
+        async with opened(provider, url) as p:
+            await p.answer(request(provider, images=pictures))
+
+    with standin(lambda n, body: Reply(ANSWERS[provider]())) as server:
+        asyncio.run(once(server.url))
+    (sent,) = server.requests
+    if provider == "openai":
+        urls = [part["image_url"]["url"] for part in sent["messages"][1]["content"][1:]]
+        found = [(u.split(";")[0].removeprefix("data:"), base64.b64decode(u.split(",")[1])) for u in urls]
+    else:
+        data = [part["inlineData"] for part in sent["contents"][0]["parts"][1:]]
+        found = [(d["mime_type"], base64.urlsafe_b64decode(d["data"])) for d in data]
+    assert found == list(zip(("image/jpeg", "image/png", "image/jpeg"), pictures, strict=True))
+
+
+def test_a_ledger_from_before_knows_a_request_with_one_picture() -> None:
+    known = "4e62add7e8e816efb71549b429b32d46d47c2e769be2e81d006d1154260664b9"
+    assert request().key("openai", "https://here") == known
 
 
 def test_gemini_is_asked_and_answers() -> None:
@@ -140,12 +177,12 @@ def test_retry_after(provider: str, reply: Reply, wait: float | None) -> None:
     ("provider", "status", "body", "says"),
     [
         ("openai", 401, openai_error(f"Incorrect API key provided: {KEY}"), "key in OPENAI_API_KEY was refused"),
-        ("openai", 404, openai_error("no such model", "model_not_found"), "caption.model gpt-4o: .* does not know it"),
+        ("openai", 404, openai_error("no such model", "model_not_found"), "openai gpt-4o: .* does not know it"),
         ("openai", 429, openai_error("You exceeded your quota", "insufficient_quota"), "no credit left"),
         ("openai", 400, openai_error("Unsupported value", None, "temperature"), "does not accept `temperature`"),
         ("gemini", 400, gemini_error(400, f"API key not valid: {KEY}"), "key in GEMINI_API_KEY was refused"),
         ("gemini", 403, gemini_error(403, "denied"), "key in GEMINI_API_KEY was refused"),
-        ("gemini", 404, gemini_error(404, "no such model"), "caption.model gemini-2.5-flash: .* does not know it"),
+        ("gemini", 404, gemini_error(404, "no such model"), "gemini gemini-2.5-flash: .* does not know it"),
     ],
 )
 def test_faults_that_stop_the_build(provider: str, status: int, body: dict[str, Any], says: str) -> None:
@@ -199,7 +236,9 @@ def test_the_key_of_a_request_covers_everything_in_it() -> None:
     other = Evidence(picture + 1, None, "vase", "", None, 0)
     variants = [
         request(), request(candidate=1), request(prompt="?"), request(system="?"), request(model="x"),
-        request(temperature=0.0), request(max_tokens=1), request(image=b"y"), request(image=None), request(asks="size"),
+        request(temperature=0.0), request(max_tokens=1),
+        request(images=(b"y",)), request(images=()), request(images=(b"y", b"z")), request(images=(b"z", b"y")),
+        request(asks="size"),
         request(evidence=evidence), request(evidence=other),
     ]  # fmt: skip
     keys = [r.key("openai", "https://here") for r in variants]
@@ -225,9 +264,16 @@ def test_seconds(value: str | None, wait: float | None) -> None:
 
 
 def test_model_output_is_not_trusted() -> None:
-    assert cleaned("  a\x00b\n\u202ec\u200b ", "stop") == ("a b c", "stop")
-    text, finish = cleaned("x" * 10_000, "stop")
-    assert (len(text), finish) == (4000, "length")
+    assert cleaned(Answer("  a\x00b\n\u202ec\u200b ", "stop")) == Answer("a b c", "stop")
+    line = cleaned(Answer("x" * 10_000, "stop"))
+    assert (len(line.text), line.finish) == (4000, "length")
+
+
+def test_an_answer_is_kept_as_it_was_as_far_as_a_database_takes_it() -> None:
+    assert kept("<think>\n a\u200b</think>", "stop") == ("<think>\n a\u200b</think>", "stop")
+    assert kept("a\x00\ud800b", "stop") == ("a\ufffd\ufffdb", "stop")
+    text, finish = kept("x" * 100_000, "stop")
+    assert (len(text), finish) == (64_000, "length")
 
 
 def test_words_hide_keys() -> None:

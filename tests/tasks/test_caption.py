@@ -201,7 +201,7 @@ def test_the_budget_stops_the_build_and_loses_nothing(workspace: Workspace) -> N
     ("wanted", "environment", "says"),
     [
         ({}, {"OPENAI_API_KEY": ""}, "set OPENAI_API_KEY"),
-        ({"model": "llama"}, {}, "caption.model llama: its price is not known"),
+        ({"model": "llama"}, {}, "openai llama: its price is not known"),
         ({"encoder": "/nowhere/model"}, {}, "caption.encoder /nowhere/model: cannot be loaded"),
         ({}, {"DEFECTORY_LEDGER_URL": "nonsense"}, "DEFECTORY_LEDGER_URL"),
     ],
