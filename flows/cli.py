@@ -84,7 +84,7 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
 def plan(recipe: RecipePath, set_: Overrides = None) -> None:
     """What a build will cost: frames, CPU hours, disk, tokens, money."""
     from schemas.loading import load
-    from tasks.plan import forecast
+    from tasks.forecast import forecast
 
     found = forecast(load(recipe, tuple(set_ or ())))
     rows = [{"what": name.replace("_", " "), "forecast": value} for name, value in dataclasses.asdict(found).items()]

@@ -257,7 +257,61 @@ class Run:
     cost_usd: float
 
 
-Row = Media | Sample | Signal | Annotation | Embedding | Group | Split | QA | Verdict | Reject | Run
+@dataclass(frozen=True)
+class Survey:
+    """What one candidate orbit of one instance would show of the defect, told by rays before anything is rendered."""
+
+    instance: str
+    defect: Label
+    candidate: int
+    elevation_deg: float
+    focal_mm: float
+    room: float
+    """Distance of the camera, relative to that from which the object just fills the frame."""
+    start_deg: float
+    """Azimuth of the first frame."""
+    arc: float | None = None
+    """Share of the orbit from which the defect's place was to be seen; none asked for if missing."""
+    problem: str | None = None
+    """Why this orbit cannot be filmed, in a sentence."""
+    pixels: Vector = field(default_factory=list)
+    """Visible defect area in each frame of the orbit, in pixels; empty without a defect."""
+    incidence_deg: Vector = field(default_factory=list)
+    """Mean angle of incidence of what is visible, per frame; 0 where nothing is."""
+    contrast_pct: Vector = field(default_factory=list)
+    """Forecast difference in shading of what is visible from its surroundings, per frame; 0 where nothing is."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is to be filmed as one clip: the chosen orbit of its instance, and what it will show."""
+
+    sample: str
+    instance: str
+    clip: int
+    candidate: int
+    elevation_deg: float
+    focal_mm: float
+    room: float
+    start_deg: float
+    """Azimuth of the first frame of the orbit, which is that of clip 0."""
+    rendered: bool
+    """False for a clip that is left out because there are enough of its view."""
+    arc: float | None = None
+    view: Label | None = None
+    """One of `schemas.names.VIEWS`; none without a defect, like all that follows."""
+    pixels: Vector = field(default_factory=list)
+    """Visible defect area in each frame of the clip, in pixels."""
+    incidence_deg: float | None = None
+    """The least mean angle of incidence among the frames that show the defect."""
+    contrast_pct: float | None = None
+    """The greatest forecast contrast among them."""
+    grazing: bool | None = None
+    small: bool | None = None
+    low_contrast: bool | None = None
+
+
+Row = Media | Sample | Signal | Annotation | Embedding | Group | Split | QA | Verdict | Reject | Survey | Planned | Run
 
 TABLES: dict[str, type] = {
     "media": Media,
@@ -270,6 +324,8 @@ TABLES: dict[str, type] = {
     "qa": QA,
     "verdicts": Verdict,
     "rejects": Reject,
+    "surveys": Survey,
+    "plans": Planned,
     "runs": Run,
 }
 TABLE_OF: dict[type, str] = {row: name for name, row in TABLES.items()}

@@ -1,15 +1,18 @@
 """The seeded choice of a scene and the orbit around its object (MMVIAD, section 3.1, video generation)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from schemas.errors import BadInput
 from schemas.filming import EnvironmentSpec, MaterialSpec, Render
 from schemas.names import FLOORS
 
 SENSOR_MM = 36.0
 """Width of the camera's sensor, which the focal lengths below refer to."""
+UNDER = 1e-3
+"""So far under the floor, in lengths of the object, counts as on it."""
 MARGIN = 0.05
 """Share of the frame's half width and half height that the object never enters."""
 
@@ -72,6 +75,37 @@ def choose(rng: np.random.Generator, want: Render) -> Scene:
     )
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """One way to film an instance: a scene, and how far around a defect is to be seen."""
+
+    scene: Scene
+    arc: float | None
+    """Share of the orbit from which the defect's place is to be seen; None leaves the place to chance."""
+
+
+STEPS = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)
+GOLDEN = 0.6180339887498949
+
+
+def candidates(scene: Scene, want: Render, count: int, rng: np.random.Generator) -> list[Candidate]:
+    """`count` orbits of one scene: the scene as it is, then others that fill the ranges of elevation, focal length,
+    room and arc as evenly as so few can.
+
+    Additive recurrences of irrational steps (Roberts' R3 and the golden ratio) leave no gap, however many are asked.
+    """
+    ranges = {"elevation": want.elevation_deg, "focal_mm": want.focal_mm, "room": want.room}
+    first, arc = rng.random(len(ranges)), rng.random()
+    made = [Candidate(scene, None)]
+    for k in range(1, count):
+        drawn: dict[str, Any] = {
+            name: low + (high - low) * float((u + k * step) % 1)
+            for (name, (low, high)), u, step in zip(ranges.items(), first, STEPS, strict=True)
+        }
+        made.append(Candidate(replace(scene, **drawn), (arc + k * GOLDEN) % 1))
+    return made
+
+
 def orbit(scene: Scene, vertices: np.ndarray, want: Render) -> Orbit:
     """The full circle, `want.orbit_frames` positions, with all of `vertices` (V, 3) in every picture."""
     look_at = np.array([0.0, 0.0, (vertices[:, 2].min() + vertices[:, 2].max()) / 2])
@@ -83,6 +117,25 @@ def orbit(scene: Scene, vertices: np.ndarray, want: Render) -> Orbit:
     level = distance * np.cos(rise)
     height = np.full_like(turn, distance * np.sin(rise))
     return Orbit(np.stack([level * np.cos(turn), level * np.sin(turn), height], axis=1) + look_at, look_at)
+
+
+def check(orbit: Orbit, scene: Scene, vertices: np.ndarray, want: Render) -> None:
+    """Raises BadInput, in one sentence, for a scene whose object (V, 3) is under the floor or leaves the frame."""
+    from scipy.spatial import ConvexHull
+
+    if (depth := -float(vertices[:, 2].min())) > UNDER:
+        raise BadInput(f"the object reaches {depth:.2%} of its length under the floor; check `up` and the mesh's shape")
+    outer = vertices[ConvexHull(vertices).vertices]
+    away = orbit.cameras - orbit.look_at
+    forward = -away / np.linalg.norm(away, axis=1)[:, None]
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right, axis=1)[:, None]
+    offset = outer[None] - orbit.cameras[:, None]
+    x, y, depths = (np.einsum("fvd,fd->fv", offset, axis) for axis in (right, np.cross(right, forward), forward))
+    half = SENSOR_MM / 2 / scene.focal_mm
+    aside = np.maximum(np.abs(x) / half, np.abs(y) / (half * want.height / want.width)) / np.maximum(depths, 1e-9)
+    if depths.min() <= 0 or aside.max() > 1:
+        raise BadInput("the object leaves the frame; raise render.room or lower render.focal_mm")
 
 
 def clear_distance(points: np.ndarray, rise: float, half_width: float, half_height: float) -> float:

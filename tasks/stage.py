@@ -43,6 +43,11 @@ class Shard:
 Cut = Callable[[Workspace, Recipe], Iterable[Shard]]
 
 
+def generator(seed: int, stage: str, item: str) -> np.random.Generator:
+    """The random generator of one item of a stage."""
+    return np.random.default_rng(int(digest(seed, stage, item), 16))
+
+
 @dataclass
 class Context:
     """What the work of one shard may use: its settings, its random numbers, its inputs, its output folder."""
@@ -61,7 +66,7 @@ class Context:
 
     def rng(self, item: str) -> np.random.Generator:
         """The random generator of one item: the same for every run, worker and order."""
-        return np.random.default_rng(int(digest(self.seed, self.ref.stage, item), 16))
+        return generator(self.seed, self.ref.stage, item)
 
     def rows(self, row: type[R], stage: str | None = None) -> Iterator[R]:
         """Rows that this shard's upstream shards wrote (those of one stage, if named)."""
