@@ -5,9 +5,11 @@ from typing import Any
 
 import bpy
 import numpy as np
-from materials import FLOORS, MATERIALS, material
+from materials import material
 from mathutils import Vector
 from renderer import engine
+from sky import world
+from surfaces import FLOORS, MATERIALS
 
 LABEL = "label"
 SHARP_DEG = 32.0
@@ -15,11 +17,7 @@ SHARP_DEG = 32.0
 FLOOR_RADIUS = 40.0
 FLOOR_TEXTURE = 0.5
 """Floor patterns are this much finer than one object length per unit."""
-DAYLIGHT = 3.0
-"""Irradiance that every environment is brought to before its own strength: a grey card comes out grey."""
 SENSOR_MM = 36.0
-SKY_SAMPLING = 128
-"""Width of the importance map of the sky: fine enough for a sun, small enough for the cache."""
 
 
 def build(job: dict[str, Any], folder: Path) -> Any:
@@ -30,9 +28,9 @@ def build(job: dict[str, Any], folder: Path) -> Any:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     wanted = job["scene"]
-    _object(scene, folder / job["mesh"], wanted, job["mask"])
-    _floor(scene, wanted)
-    _world(scene, wanted, folder)
+    _object(scene, folder / job["mesh"], wanted, job["mask"], folder)
+    _floor(scene, wanted, folder)
+    world(scene, wanted, folder)
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     camera.data.sensor_fit = "HORIZONTAL"
     camera.data.sensor_width = SENSOR_MM
@@ -51,7 +49,7 @@ def aim(scene: Any, position: list[float], look_at: list[float]) -> None:
     scene.camera.matrix_world = turned
 
 
-def _object(scene: Any, path: Path, wanted: dict[str, Any], mask: bool) -> None:
+def _object(scene: Any, path: Path, wanted: dict[str, Any], mask: bool, folder: Path) -> None:
     try:
         with np.load(path, allow_pickle=False) as data:
             arrays = {k: data[k] for k in ("vertices", "faces", *([LABEL] if mask else []))}
@@ -63,8 +61,8 @@ def _object(scene: Any, path: Path, wanted: dict[str, Any], mask: bool) -> None:
         layer.data.foreach_set("value", np.ascontiguousarray(arrays[LABEL], np.float32))
     mesh.shade_smooth()
     mesh.set_sharp_from_angle(angle=np.radians(SHARP_DEG))
-    surface = MATERIALS[wanted["material"]["name"]]
-    mesh.materials.append(material("surface", surface, wanted["material_seed"], LABEL if mask else None))
+    label = LABEL if mask else None
+    mesh.materials.append(material("surface", wanted["material"], wanted["material_seed"], MATERIALS, folder, label))
     thing = bpy.data.objects.new("object", mesh)
     thing.rotation_euler.z = np.radians(wanted["yaw"])
     scene.collection.objects.link(thing)
@@ -83,66 +81,11 @@ def _mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> Any:
     return mesh
 
 
-def _floor(scene: Any, wanted: dict[str, Any]) -> None:
+def _floor(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
     r = FLOOR_RADIUS * FLOOR_TEXTURE
     square = np.array([[-r, -r, 0], [r, -r, 0], [r, r, 0], [-r, r, 0]], np.float32)
     mesh = _mesh("floor", square, np.array([[0, 1, 2], [0, 2, 3]]))
-    mesh.materials.append(material("floor", FLOORS[wanted["floor"]["name"]], wanted["floor_seed"]))
+    mesh.materials.append(material("floor", wanted["floor"], wanted["floor_seed"], FLOORS, folder))
     floor = bpy.data.objects.new("floor", mesh)
     floor.scale = (1 / FLOOR_TEXTURE,) * 3
     scene.collection.objects.link(floor)
-
-
-def _world(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
-    image = _environment(wanted["sky"], folder)
-    world = bpy.data.worlds.new("world")
-    scene.world = world
-    world.cycles.sampling_method = "MANUAL"
-    world.cycles.sample_map_resolution = SKY_SAMPLING
-    world.use_nodes = True
-    tree = world.node_tree
-    tree.nodes.clear()
-    where = tree.nodes.new("ShaderNodeTexCoord")
-    turn = tree.nodes.new("ShaderNodeMapping")
-    turn.inputs["Rotation"].default_value[2] = np.radians(wanted["sky_turn"])
-    sky = tree.nodes.new("ShaderNodeTexEnvironment")
-    sky.image = image
-    background = tree.nodes.new("ShaderNodeBackground")
-    background.inputs["Strength"].default_value = 2 ** wanted["exposure_ev"] * DAYLIGHT / irradiance(image)
-    out = tree.nodes.new("ShaderNodeOutputWorld")
-    tree.links.new(where.outputs["Generated"], turn.inputs["Vector"])
-    tree.links.new(turn.outputs["Vector"], sky.inputs["Vector"])
-    tree.links.new(sky.outputs["Color"], background.inputs["Color"])
-    tree.links.new(background.outputs["Background"], out.inputs["Surface"])
-
-
-def _environment(name: str, folder: Path) -> Any:
-    if Path(name).suffix:
-        path = folder / name
-    else:
-        path = Path(bpy.utils.system_resource("DATAFILES", path="studiolights/world")) / f"{name}.exr"
-    try:
-        image = bpy.data.images.load(str(path))
-    except RuntimeError as e:
-        raise ValueError(f"environment {path.name}: cannot be read; give an equirectangular .hdr or .exr") from e
-    if not image.size[0]:
-        raise ValueError(f"environment {path.name}: not a picture; give an equirectangular .hdr or .exr")
-    return image
-
-
-def irradiance(image: Any) -> float:
-    """Mean luminance that a surface under the environment receives, facing up (half) or sideways (half)."""
-    width, height = image.size
-    pixels = np.empty(width * height * image.channels, np.float32)
-    image.pixels.foreach_get(pixels)
-    rows = pixels.reshape(height, width, image.channels)[..., :3] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    latitude = (np.arange(height) + 0.5) / height * np.pi - np.pi / 2  # Blender stores the lowest row first
-    solid = np.cos(latitude) * (np.pi / height) * (2 * np.pi / width)
-    row_sums = rows.astype(np.float64).sum(axis=1) * solid
-    up = float((row_sums * np.maximum(np.sin(latitude), 0)).sum())
-    # A wall that faces a random compass direction sees cos(latitude) / pi of each direction on average.
-    side = float((row_sums * np.cos(latitude) / np.pi)[latitude > 0].sum())
-    value = (up + 2 * side) / 2
-    if not np.isfinite(value) or value <= 0:
-        raise ValueError(f"environment {image.name}: gives no light; give an equirectangular .hdr or .exr")
-    return value
