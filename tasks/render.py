@@ -2,91 +2,25 @@
 
 import hashlib
 import os
-import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from schemas.errors import BadInput, CallError, DefectoryError
+from schemas.errors import BadInput, CallError
 from schemas.filming import MaterialSpec, Render
 from schemas.names import SKIES
-from schemas.objects import ObjectSpec
 from schemas.recipe import Recipe
-from schemas.rows import DefectFacts, Mask, MediaRef, Row, Sample, Signal, annotation, digest
-from tasks import blender, defects, meshes, objects, scenes, video
-from tasks.files import sha256_file
-from tasks.meshes import Shape
+from schemas.rows import Mask, MediaRef, Row, Sample, Signal, annotation, digest
+from tasks import blender, scenes, video
+from tasks.instances import Instance, Thing, content_of, instances, make
 from tasks.stage import Context, Shard, stage
 from tasks.workspace import Workspace
 
 MARK_RGB = (255, 0, 0)
 """The colour of the marking; a pixel is blended to it by the share of it that the defect covers."""
-NORMAL = "normal"
-
-
-@dataclass(frozen=True)
-class Instance:
-    """One object to be rendered. A mesh file is named by its content: where it lies decides nothing."""
-
-    key: str
-    """`vase-bulge-0`: category, defect or `normal`, running number; unique within a recipe."""
-    category: str
-    group: str
-    defect: str
-    """Defect type, or `none`."""
-    source: str
-    """`builtin:vase`, or the mesh file's name."""
-    sha256: str
-    """Of the mesh file; empty for a built-in object and for a file that cannot be read."""
-    bodies: str
-    open_surface: bool
-    licence: str
-
-
-def instances(recipe: Recipe) -> list[Instance]:
-    """Every instance that a recipe asks for, in its order; equal categories continue one running number."""
-    return [instance for instance, _ in _listed(recipe)]
-
-
-def _listed(recipe: Recipe) -> Iterator[tuple[Instance, ObjectSpec]]:
-    count: Counter[str] = Counter()
-    for spec in recipe.objects:
-        source = f"builtin:{spec.builtin}" if spec.builtin else Path(spec.mesh or "").name
-        sha256 = "" if spec.mesh is None else _content(spec.mesh)
-        category = spec.category or spec.builtin or Path(spec.mesh or "").stem.lower()
-        for defect in (*("none",) * spec.normal, *spec.defects):
-            kind = f"{_plain(category)}-{NORMAL if defect == 'none' else defect}"
-            key = f"{kind}-{count[kind]}"
-            count[kind] += 1
-            group = spec.semantic_group or category
-            yield (
-                Instance(key, category, group, defect, source, sha256, spec.bodies, spec.open_surface, spec.licence),
-                spec,
-            )
-
-
-def _plain(category: str) -> str:
-    """The category as a part of file names: lower-case letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", category.lower()).strip("-") or "object"
-
-
-def _content(path: str) -> str:
-    """SHA-256 of a file, read again only when the file changed; empty if it cannot be read."""
-    try:
-        facts = Path(path).stat()
-        return _hashed(path, facts.st_mtime_ns, facts.st_size)
-    except OSError:
-        return ""
-
-
-@lru_cache(maxsize=4096)
-def _hashed(path: str, _mtime_ns: int, _size: int) -> str:
-    return sha256_file(Path(path))
 
 
 def decisive(recipe: Recipe) -> Render:
@@ -117,7 +51,7 @@ def _by_content(surface: MaterialSpec) -> MaterialSpec:
 
 def _named(path: str, where: str) -> str:
     """A file's name and content in place of where it lies. Raises CallError when it is not there."""
-    content = _content(path)
+    content = content_of(path)
     if not content:
         raise CallError(f"{where}: {Path(path).name}: no such file, or not readable; names are relative to the recipe")
     return f"{Path(path).name}@{content}"
@@ -157,20 +91,12 @@ def effort(want: Render) -> Effort:
     return Effort(want.orbit_frames, SECONDS_PER_START * starts + each * want.orbit_frames)
 
 
-@dataclass(frozen=True)
-class _Thing:
-    shape: Shape
-    label: np.ndarray | None
-    facts: DefectFacts | None
-    source: str
-
-
 @stage(version=1, writes=("media", "samples", "annotations", "signals"), settings=decisive, cut=cut_instances)
 def render(shard: Shard, ctx: Context) -> Iterator[Row]:
     """The orbit of one instance as clips, unmarked and, with a defect, marked, and the labels that are known."""
     (instance,) = shard.items
     try:
-        thing = _thing(instance, ctx)
+        thing = make(instance, ctx.recipe, ctx.rng)
     except BadInput as e:
         yield ctx.reject(instance.key, e)
         return
@@ -182,24 +108,7 @@ def render(shard: Shard, ctx: Context) -> Iterator[Row]:
         yield from _clip(instance, thing, scene, frames, clip, ctx)
 
 
-def _thing(instance: Instance, ctx: Context) -> _Thing:
-    """The object with its defect. Raises BadInput when the mesh cannot be used or has no room for the defect."""
-    spec = next(spec for i, spec in _listed(ctx.recipe) if i.key == instance.key)
-    source = instance.source
-    if spec.mesh is None:
-        shape = objects.make(str(spec.builtin), ctx.rng(f"{instance.key}/shape"))
-    else:
-        shape, notes = meshes.load(Path(spec.mesh), spec.bodies, spec.open_surface)
-        if sha256_file(Path(spec.mesh)) != instance.sha256:
-            raise DefectoryError(f"{instance.source}: the file changed during the build; run the same command again")
-        source += f" sha256:{instance.sha256}" + (f" ({'; '.join(notes)})" if notes else "")
-    if instance.defect == "none":
-        return _Thing(shape, None, None, source)
-    made = defects.apply(shape, instance.defect, ctx.settings.defect, ctx.rng(f"{instance.key}/defect"))
-    return _Thing(made.shape, made.label, made.facts, source)
-
-
-def _frames(instance: Instance, thing: _Thing, scene: scenes.Scene, ctx: Context) -> blender.Frames:
+def _frames(instance: Instance, thing: Thing, scene: scenes.Scene, ctx: Context) -> blender.Frames:
     want, how = ctx.settings, ctx.recipe.render
     mesh = ctx.scratch / "mesh.npz"
     arrays: dict[str, Any] = {"vertices": thing.shape.vertices, "faces": thing.shape.faces}
@@ -260,7 +169,7 @@ def coverage(mask: np.ndarray) -> float:
 
 
 def _clip(
-    instance: Instance, thing: _Thing, scene: scenes.Scene, frames: blender.Frames, clip: int, ctx: Context
+    instance: Instance, thing: Thing, scene: scenes.Scene, frames: blender.Frames, clip: int, ctx: Context
 ) -> Iterator[Row]:
     want: Render = ctx.settings
     id = "c" + digest(ctx.recipe.dataset, instance.key, clip, length=15)
@@ -307,7 +216,7 @@ def _clip(
         "sample": id, "author_kind": "renderer", "author": "blender", "author_version": frames.blender,
         "status": "accepted",
     }  # fmt: skip
-    yield annotation(task="defect_type", label=instance.defect, facts=thing.facts, **author)
+    yield annotation(task="defect_type", label=instance.defect, facts=thing.facts[0] if thing.facts else None, **author)
     yield annotation(task="object", label=instance.category, **author)
     if thing.label is None:
         return

@@ -17,7 +17,7 @@ from schemas.errors import CallError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Media, Reject, Sample, Signal
 from tasks import blender, video
-from tasks.render import MARK_RGB, coco_mask, decisive, effort, instances, marked, render
+from tasks.render import MARK_RGB, coco_mask, decisive, effort, marked, render
 from tasks.stage import cut, execute
 from tasks.workspace import Workspace
 
@@ -76,27 +76,6 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work
         return workspace
 
     return build
-
-
-KEYS = [
-    # objects of the recipe, keys of the instances
-    ([{"builtin": "vase0", "normal": 2, "defects": ["hole"]}], ["vase-normal-0", "vase-normal-1", "vase-hole-0"]),
-    ([{"builtin": "vase0", "defects": ["hole", "hole"], "normal": 0}], ["vase-hole-0", "vase-hole-1"]),
-    ([{"builtin": "vase0"}, {"builtin": "vase0"}], ["vase-normal-0", "vase-normal-1"]),
-    ([{"builtin": "cup0", "category": "Mug, large"}], ["mug-large-normal-0"]),
-    (
-        [{"builtin": "cup0", "category": "a b"}, {"builtin": "cup0", "category": "a-b"}],
-        ["a-b-normal-0", "a-b-normal-1"],
-    ),
-    ([{"builtin": "cup0", "category": "../../etc"}], ["etc-normal-0"]),
-    ([{"builtin": "cup0", "category": "杯"}], ["object-normal-0"]),
-    ([{"mesh": "Part_07.STL"}], ["part-07-normal-0"]),
-]
-
-
-@pytest.mark.parametrize(("objects", "keys"), KEYS)
-def test_keys_of_instances(objects: list[dict[str, object]], keys: list[str]) -> None:
-    assert [i.key for i in instances(recipe(objects=objects))] == keys
 
 
 def fingerprints(workspace: Workspace, wanted: Recipe) -> list[str]:
