@@ -14,6 +14,7 @@ from surfaces import FLOORS, MATERIALS
 LABEL = "label"
 SHARP_DEG = 32.0
 """Edges sharper than this stay edges; flatter ones are shaded smooth."""
+FLOOR = "floor"
 FLOOR_RADIUS = 40.0
 FLOOR_TEXTURE = 0.5
 """Floor patterns are this much finer than one object length per unit."""
@@ -86,6 +87,6 @@ def _floor(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
     square = np.array([[-r, -r, 0], [r, -r, 0], [r, r, 0], [-r, r, 0]], np.float32)
     mesh = _mesh("floor", square, np.array([[0, 1, 2], [0, 2, 3]]))
     mesh.materials.append(material("floor", wanted["floor"], wanted["floor_seed"], FLOORS, folder))
-    floor = bpy.data.objects.new("floor", mesh)
+    floor = bpy.data.objects.new(FLOOR, mesh)
     floor.scale = (1 / FLOOR_TEXTURE,) * 3
     scene.collection.objects.link(floor)
