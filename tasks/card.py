@@ -5,6 +5,7 @@ import yaml
 from tasks.edition import Edition, templates
 from tasks.figures import DIMENSIONS, Figures, Tallies
 from tasks.manifest import ORDER
+from tasks.split import PROMISES
 from tasks.visibility import f1
 
 LICENCES = (
@@ -38,7 +39,7 @@ def front_matter(edition: Edition, clips: int) -> str:
 def text(edition: Edition, numbers: Figures, tallies: Tallies) -> str:
     return templates().get_template("README.md.j2").render(
         edition=edition, front_matter=front_matter(edition, tallies.tables["samples"]), numbers=numbers,
-        tallies=tallies, dimensions=DIMENSIONS, f1=f1,
+        tallies=tallies, dimensions=DIMENSIONS, f1=f1, promises=PROMISES,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +122,26 @@ def seen(spans: Iterable[Interval]) -> int:
 
 
 @dataclass(frozen=True)
+class Division:
+    """How one protocol divides the clips, and what it puts on both sides."""
+
+    protocol: str
+    splits: dict[str, tuple[int, int, int]]
+    """split -> clips, instances, categories"""
+    instances_across: int
+    """Object instances, each filmed in one orbit, with clips in train and in test."""
+    clips_across: int
+    """Test clips of those instances."""
+    pairs_across: int
+    """Pairs of near-duplicate clips of which one is in train and one in test."""
+
+    @property
+    def instances(self) -> int:
+        """Each counted once, though it may be on both sides."""
+        return sum(n for _, n, _ in self.splits.values()) - self.instances_across
+
+
+@dataclass(frozen=True)
 class Tallies:
     """What one query each can say about the manifest."""
 
@@ -129,6 +149,7 @@ class Tallies:
     """role -> files, bytes"""
     tables: dict[str, int]
     near_duplicates: int
+    protocols: list[Division]
     verdicts: list[dict[str, Any]]
     """round, task, verdict, count"""
     reviewers: int
@@ -149,8 +170,35 @@ def tally(con: duckdb.DuckDBPyConnection, tables: dict[str, int]) -> Tallies:
         },
         tables=tables,
         near_duplicates=ask("SELECT count(DISTINCT \"group\") FROM groups WHERE kind = 'near-duplicate'")[0][0],
+        protocols=divisions(ask),
         verdicts=[dict(zip(("round", "task", "verdict", "count"), v, strict=True)) for v in verdicts],
         reviewers=ask("SELECT count(DISTINCT reviewer) FROM verdicts")[0][0],
         rejects=list(rows(con, Reject, f"SELECT * FROM rejects ORDER BY stage, item, reason LIMIT {REJECTS_SHOWN}")),  # noqa: S608
         rejects_by_stage=ask("SELECT stage, count(*) FROM rejects GROUP BY ALL ORDER BY 1"),
     )
+
+
+def divisions(ask: Callable[[str], list[tuple[Any, ...]]]) -> list[Division]:
+    """Every protocol of the `splits` table, by name, with what it divides that others keep together."""
+    sizes: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
+    for protocol, split, *counts in ask(
+        "SELECT protocol, split, count(*), count(DISTINCT instance), count(DISTINCT object) "
+        "FROM splits JOIN samples ON samples.id = splits.sample GROUP BY ALL ORDER BY ALL"
+    ):
+        sizes[protocol][split] = (counts[0], counts[1], counts[2])
+    sides = "count(*) FILTER (split = 'train') AS train, count(*) FILTER (split = 'test') AS test"
+    across = {
+        protocol: (instances, int(clips or 0))
+        for protocol, instances, clips in ask(
+            f"WITH sides AS (SELECT protocol, instance, {sides} FROM splits JOIN samples ON samples.id = splits.sample "  # noqa: S608
+            "GROUP BY ALL) SELECT protocol, count(*), sum(test) FROM sides WHERE train > 0 AND test > 0 GROUP BY ALL"
+        )
+    }
+    pairs = {
+        protocol: int(count)
+        for protocol, count in ask(
+            f'WITH sides AS (SELECT protocol, groups."group" AS name, {sides} FROM splits JOIN groups USING (sample) '  # noqa: S608
+            "WHERE kind = 'near-duplicate' GROUP BY ALL) SELECT protocol, sum(train * test) FROM sides GROUP BY ALL"
+        )
+    }
+    return [Division(p, s, *across.get(p, (0, 0)), pairs.get(p, 0)) for p, s in sizes.items()]

@@ -57,21 +57,40 @@ def splits_hold(release: Folder) -> Found:
     )
 
 
+INDIVISIBLE: dict[str, str] = {
+    "grouped": 'SELECT id AS sample, unnest(groups) AS name FROM samples UNION SELECT sample, "group" FROM groups',
+    "standard": "SELECT id AS sample, id AS name FROM samples",
+    "unseen": "SELECT id AS sample, object AS name FROM samples",
+}
+"""Per protocol the query of what it promises not to divide: instances and near-duplicates, nothing but the clip
+itself, object categories."""
+
+
 def groups_hold(release: Folder) -> Found:
-    """No group is in two splits. Components of groups hang together by samples, each of which is in one
-    split; so if every group lies within one split, every component does."""
-    rows = release.ask(
-        """
-        WITH member AS (SELECT id AS sample, unnest(groups) AS name FROM samples
-                        UNION SELECT sample, "group" FROM groups UNION SELECT sample, "group" FROM splits)
-        SELECT name, protocol, string_agg(DISTINCT split, ' and ' ORDER BY split)
-        FROM member JOIN splits USING (sample) GROUP BY ALL HAVING count(DISTINCT split) > 1 ORDER BY ALL
-        """
-    )
-    for name, protocol, found in rows:
-        yield f"group {name}: is in {found} of protocol `{protocol}`"
-    components = release.ask('SELECT count(DISTINCT "group") FROM splits')[0][0]
-    return f"{components} components, each in one split"
+    """What each protocol promises not to divide is in one split of it, and so is what it says it assigned as one.
+
+    Components of groups hang together by samples, each of which is in one split; so if every group lies within one
+    split, every component does.
+    """
+    said = []
+    for (protocol,) in release.ask("SELECT DISTINCT protocol FROM splits ORDER BY 1"):
+        if protocol not in INDIVISIBLE:
+            yield f"manifest/splits.parquet: protocol `{protocol}` is none of {', '.join(INDIVISIBLE)}"
+            continue
+        rows = release.ask(
+            f"""
+            WITH chosen AS (SELECT * FROM splits WHERE protocol = ?),
+                 member AS ({INDIVISIBLE[protocol]} UNION SELECT sample, "group" FROM chosen)
+            SELECT name, string_agg(DISTINCT split, ' and ' ORDER BY split)
+            FROM member JOIN chosen USING (sample) GROUP BY ALL HAVING count(DISTINCT split) > 1 ORDER BY ALL
+            """,  # noqa: S608 - our own queries
+            protocol,
+        )
+        for name, found in rows:
+            yield f"group {name}: is in {found} of protocol `{protocol}`"
+        ((count,),) = release.ask('SELECT count(DISTINCT "group") FROM splits WHERE protocol = ?', protocol)
+        said.append(f"{protocol} {count}")
+    return f"assigned as one and in one split: {', '.join(said)}"
 
 
 def intervals_hold(release: Folder) -> Found:

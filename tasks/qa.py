@@ -1,17 +1,23 @@
 """Four question-answer pairs per clip (MMVIAD, section 3.1, QA-pair generation)."""
 
 import json
+import math
 from collections.abc import Iterator
 
 from annotation.labels import Labels, current
 from schemas.names import DEFECT_TYPES
 from schemas.rows import QA, Annotation, Interval, Row, Sample, digest
+from tasks.instances import instances
 from tasks.stage import Context, Shard, stage
 
 
 def seconds(spans: list[Interval], fps: float) -> str:
-    """Intervals as the answer's text: a JSON list of [start, end] in seconds with two decimals; `[]` for none."""
-    return "[" + ", ".join(f"[{s.start_frame / fps:.2f}, {s.end_frame / fps:.2f}]" for s in spans) + "]"
+    """Intervals as the answer's text: a JSON list of [start, end] in seconds; `[]` for none.
+
+    Two decimals, or as many more as it takes for an error of at most a quarter of a frame: three above 50 fps.
+    """
+    digits = max(2, math.ceil(math.log10(2 * fps)))
+    return "[" + ", ".join(f"[{s.start_frame / fps:.{digits}f}, {s.end_frame / fps:.{digits}f}]" for s in spans) + "]"
 
 
 def parse_seconds(answer: str) -> list[tuple[float, float]]:
@@ -62,7 +68,7 @@ def questions(sample: Sample, labels: Labels, categories: list[str]) -> Iterator
     version=1,
     reads=("render", "visibility", "review"),
     writes=("qa",),
-    settings=lambda recipe: sorted({o.category or o.builtin for o in recipe.objects}),
+    settings=lambda recipe: sorted({i.category for i in instances(recipe)}),
 )
 def qa(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Questions and answers from the current labels, reviewed ones first; clips without a label get none."""

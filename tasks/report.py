@@ -20,6 +20,7 @@ from tasks import video
 from tasks.edition import TEMPLATES, Edition, templates
 from tasks.figures import BINS, DIMENSIONS, Figures, Tallies, seen
 from tasks.manifest import Bundle, rows
+from tasks.split import PROMISES
 from tasks.visibility import f1
 
 PLAYERS = 9
@@ -63,6 +64,7 @@ def text(edition: Edition, numbers: Figures, tallies: Tallies, con: duckdb.DuckD
     total = sum((c for c in numbers.agreement.values()), start=type(numbers.candidates)())
     return templates().get_template("report.html.j2").render(
         edition=edition, numbers=numbers, tallies=tallies, f1=f1, total=total, dimensions=DIMENSIONS, bins=BINS,
+        promises=PROMISES,
         splits=sorted(numbers.splits, reverse=True), script=script, script_hash=digest,
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         players=[_player(b, con, folder) for b in numbers.pick(PLAYERS)],

@@ -1,13 +1,14 @@
-"""Train and test: groups (object instances, near-duplicates) never straddle; strata keep their proportions."""
+"""Train and test by three protocols (MMVIAD, section 4.1): what each of them keeps on one side, and the stage."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from schemas.errors import DefectoryError
+from schemas.errors import BadInput, DefectoryError
 from schemas.recipe import SplitSettings
 from schemas.rows import Group, Row, Sample, Split
+from tasks import published
 from tasks.components import components
 from tasks.stage import Context, Shard, gathering, stage
 
@@ -58,23 +59,68 @@ def assign(strata: Mapping[str, Counter[str]], train: float, rng: np.random.Gene
     return result
 
 
+Assigned = dict[str, tuple[str, str]]
+"""Sample id -> its split, and the name of what was assigned as one with it."""
+
+
+def grouped(samples: list[Sample], groups: list[Group], want: SplitSettings, rng: np.random.Generator) -> Assigned:
+    """No object instance and no near-duplicate in both; the share of every defect type is kept."""
+    together = stay_together(samples, groups)
+    strata: dict[str, Counter[str]] = {}
+    for s in samples:
+        strata.setdefault(together[s.id], Counter())[s.defect] += 1
+    chosen = assign(strata, want.train, rng)
+    return {s.id: (chosen[together[s.id]], together[s.id]) for s in samples}
+
+
+def standard(samples: list[Sample], groups: list[Group], want: SplitSettings, rng: np.random.Generator) -> Assigned:
+    """By clip within each category, as published: the clips of one orbit fall on both sides."""
+    return {sample: (split, sample) for sample, split in published.standard(samples, rng).items()}
+
+
+def unseen(samples: list[Sample], groups: list[Group], want: SplitSettings, rng: np.random.Generator) -> Assigned:
+    """Categories in test that train never shows. Raises BadInput for fewer than two categories."""
+    chosen = published.unseen(samples, want.unseen_categories, rng)
+    return {s.id: (chosen[s.object], s.object) for s in samples}
+
+
+PROTOCOLS: dict[str, Callable[[list[Sample], list[Group], SplitSettings, np.random.Generator], Assigned]] = {
+    "grouped": grouped,
+    "standard": standard,
+    "unseen": unseen,
+}
+PROMISES: dict[str, str] = {
+    "grouped": "no object instance and no near-duplicate is in both",
+    "standard": "clips of every category are in both; clips of one orbit may be, too",
+    "unseen": "no object category is in both",
+}
+
+
 @stage(
-    version=1,
+    version=2,
     reads=("render", "dedup"),
     writes=("splits",),
     settings=lambda recipe: recipe.split,
     cut=gathering("render", "dedup"),
 )
 def split(shard: Shard, ctx: Context) -> Iterator[Row]:
-    """The recipe's protocol: every sample in one split, no group in two."""
+    """Every protocol that the recipe wants: every sample in one split of each.
+
+    A protocol that these samples do not allow is left out, with a row in `rejects`; if it is the one that the shards
+    of a release follow, that is a DefectoryError.
+    """
     want: SplitSettings = ctx.settings
     samples = list(ctx.rows(Sample))
     if not samples:
         raise DefectoryError("split: no sample is left to split; see the rejects of the earlier stages")
-    together = stay_together(samples, list(ctx.rows(Group)))
-    strata: dict[str, Counter[str]] = {}
-    for s in samples:
-        strata.setdefault(together[s.id], Counter())[s.defect] += 1
-    chosen = assign(strata, want.train, ctx.rng(want.protocol))
-    for s in samples:
-        yield Split(s.id, want.protocol, chosen[together[s.id]], together[s.id])
+    groups = list(ctx.rows(Group))
+    for protocol in sorted(want.protocols):
+        try:
+            assigned = PROTOCOLS[protocol](samples, groups, want, ctx.rng(protocol))
+        except BadInput as e:
+            if protocol == want.protocol:
+                raise DefectoryError(f"split.protocol {protocol}: {e}; set another one for the shards") from None
+            yield ctx.reject(protocol, e)
+            continue
+        for s in samples:
+            yield Split(s.id, protocol, *assigned[s.id])

@@ -50,8 +50,22 @@ def test_answers(defect: str, spans: list[Interval], answers: list[str]) -> None
 spans = st.lists(st.tuples(st.integers(0, 500), st.integers(1, 90)), max_size=4)
 
 
-@given(spans, st.sampled_from([5.0, 10.0, 25.0]))
+@given(spans, st.one_of(st.floats(1, 240), st.sampled_from([23.976, 29.97, 50.0, 59.94, 60.0, 120.0, 240.0])))
 def test_intervals_in_seconds_come_back_as_frames(pairs: list[tuple[int, int]], fps: float) -> None:
     made = [Interval(start, start + length) for start, length in pairs]
     back = [Interval(round(a * fps), round(b * fps)) for a, b in parse_seconds(seconds(made, fps))]
     assert back == made
+
+
+@pytest.mark.parametrize(
+    ("fps", "answer"),
+    [
+        (30.0, "[[0.10, 1.03]]"),
+        (50.0, "[[0.06, 0.62]]"),
+        (60.0, "[[0.050, 0.517]]"),
+        (240.0, "[[0.013, 0.129]]"),  # two decimals would be 2.4 frames apart
+        (1000.0, "[[0.0030, 0.0310]]"),
+    ],
+)
+def test_as_many_decimals_as_the_frame_rate_needs(fps: float, answer: str) -> None:
+    assert seconds([Interval(3, 31)], fps) == answer

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 import yaml
 
 from schemas.errors import CallError, DefectoryError
+from schemas.recipe import SplitSettings
 from schemas.rows import Reject, Sample
 from tasks import checksums, manifest
+from tasks.figures import divisions
 from tasks.release import Released, fingerprint, is_current, release
 from tasks.verify import verify
 from tasks.workspace import Workspace
@@ -62,6 +65,61 @@ def test_a_release_holds_what_it_promises(workspace: Workspace):
     }  # fmt: skip
     assert {f.stem for f in (made.path / "manifest").iterdir()} == set(manifest.ORDER)
     assert all(c.ok for c in verify(made.path)), [c for c in verify(made.path) if not c.ok]
+
+
+def test_the_card_tells_what_each_protocol_divides(workspace: Workspace):
+    """14 clips of 7 instances of two categories; the four clips of normal vases are near-duplicates of each other."""
+    made = release(workspace, RECIPE)
+    found = {row for row in divided(made)}
+    with manifest.opened(made.path / "manifest", made.path.parent) as con:
+        rows = con.sql("SELECT protocol, sample, split, instance, object FROM splits JOIN samples ON id = sample")
+        table = [dict(zip(rows.columns, r, strict=True)) for r in rows.fetchall()]
+    for protocol, instances, clips, pairs in found:
+        of = {
+            split: [r for r in table if (r["protocol"], r["split"]) == (protocol, split)] for split in ("train", "test")
+        }
+        both = {r["instance"] for r in of["train"]} & {r["instance"] for r in of["test"]}
+        alike = [sum(r["instance"].startswith("vase-normal") for r in rows) for rows in of.values()]
+        assert (instances, clips) == (len(both), sum(r["instance"] in both for r in of["test"]))
+        assert pairs == alike[0] * alike[1]
+    counts = {protocol: rest for protocol, *rest in found}
+    assert counts["grouped"] == counts["unseen"] == [0, 0, 0]
+    assert counts["standard"][0] > 0
+    card = " ".join((made.path / "README.md").read_text().split())
+    assert "**`standard` is not free of leaks.**" in card
+    assert f"here {counts['standard'][0]} of 7 instances have clips in train and in test" in card
+    assert f"| standard | {counts['standard'][0]} of 7 |" in card
+    assert "<td>unseen</td>" in (made.path / "report.html").read_text()
+
+
+def divided(made: Released) -> list[tuple[str, int, int, int]]:
+    with manifest.opened(made.path / "manifest", made.path.parent) as con:
+        found = divisions(lambda query: con.sql(query).fetchall())
+    return [(d.protocol, d.instances_across, d.clips_across, d.pairs_across) for d in found]
+
+
+@pytest.mark.parametrize("protocol", ["standard", "unseen"])
+def test_the_shards_follow_the_protocol_of_the_recipe(protocol: str, tmp_path: Path):
+    wanted = factory.recipe(split={"protocol": protocol})
+    made = release(factory.build(tmp_path / "ws", wanted), wanted)
+    assert all(c.ok for c in verify(made.path)), [c for c in verify(made.path) if not c.ok]
+    rows = ids(made, f"SELECT sample FROM splits WHERE protocol = '{protocol}' AND split = 'test'")
+    with tarfile.open(made.path / "shards" / "test-000000.tar") as tar:
+        assert {name.split(".")[0] for name in tar.getnames()} <= rows
+
+
+def test_a_protocol_that_the_samples_do_not_allow_is_left_out_and_said(tmp_path: Path):
+    wanted = factory.recipe(objects=[{"builtin": "vase0", "normal": 2, "defects": ["bulge"]}])
+    workspace = factory.build(tmp_path / "ws", wanted)
+    (reject,) = workspace.rows(Reject)
+    assert (reject.stage, reject.item) == ("split", "unseen")
+    made = release(workspace, wanted)
+    assert [row[0] for row in divided(made)] == ["grouped", "standard"]
+    assert "wants two object categories or more" in (made.path / "report.html").read_text()
+    with pytest.raises(
+        DefectoryError, match=r"split.protocol unseen: .* there is 1; .* set another one for the shards"
+    ):
+        factory.build(tmp_path / "other", wanted.model_copy(update={"split": SplitSettings(protocol="unseen")}))
 
 
 def test_two_builds_and_two_places_give_the_same_bytes(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

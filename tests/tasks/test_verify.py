@@ -116,10 +116,10 @@ def drop_a_sample_from_splits(folder: Path) -> str:
 
 
 def move_a_sample_across(folder: Path) -> str:
-    moved = first(folder, "splits", "split = 'train'")
+    moved = first(folder, "splits", "protocol = 'grouped' AND split = 'train'")
 
     def change(rows: list[dict[str, Any]]) -> None:
-        next(r for r in rows if r["sample"] == moved["sample"])["split"] = "test"
+        next(r for r in rows if r["sample"] == moved["sample"] and r["protocol"] == "grouped")["split"] = "test"
 
     rewrite(folder, "splits", change)
     return f"group {moved['group']}: is in test and train"
@@ -135,11 +135,32 @@ def move_a_near_duplicate_across(folder: Path) -> str:
 
     def change(rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            if row["sample"] in members:
+            if row["sample"] in members and row["protocol"] == "grouped":
                 row |= {"split": "test", "group": "renamed"}
 
     rewrite(folder, "splits", change)
     return f"group {group}: is in test and train"
+
+
+def move_a_clip_of_an_unseen_category(folder: Path) -> str:
+    moved = first(folder, "splits", "protocol = 'unseen' AND split = 'test'")
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if row["sample"] == moved["sample"] and row["protocol"] == "unseen":
+                row |= {"split": "train", "group": "renamed"}
+
+    rewrite(folder, "splits", change)
+    return f"group {moved['group']}: is in test and train of protocol `unseen`"
+
+
+def invent_a_protocol(folder: Path) -> str:
+    def change(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["protocol"] = row["protocol"].replace("standard", "leaky")
+
+    rewrite(folder, "splits", change)
+    return "protocol `leaky` is none of grouped, standard, unseen"
 
 
 def put_a_sample_in_two_splits(folder: Path) -> str:
@@ -319,6 +340,8 @@ CASES = (
     Case(drop_a_sample_from_splits, "splits", ("webdataset",)),
     Case(move_a_sample_across, "groups", ("webdataset",)),
     Case(move_a_near_duplicate_across, "groups", ("webdataset",)),
+    Case(move_a_clip_of_an_unseen_category, "groups"),
+    Case(invent_a_protocol, "groups"),
     Case(put_a_sample_in_two_splits, "splits", ("unique", "groups", "webdataset")),
     Case(change_an_answer, "answers", ("webdataset",)),
     Case(drop_a_question, "answers", ("webdataset",)),
