@@ -35,6 +35,8 @@ def stage_flow(name: str, purpose: str, *after: After) -> Flow[..., dict[str, in
     return run
 
 
+survey = stage_flow("survey", "What every orbit would show, told by rays")
+plan = stage_flow("plan", "Orbits and clip borders for the wanted mix of views")
 render = stage_flow("render", "Orbit clips of every object, unmarked and marked", artifacts.contact_sheet)
 visibility = stage_flow("visibility", "When each defect is visible", artifacts.agreement)
 keyframes = stage_flow("keyframes", "One frame in every N, minus those that look like the last")
@@ -79,7 +81,7 @@ def release(workspace: Path, recipe: Recipe, version: str | None = None) -> Rele
 
 
 FLOWS: dict[str, Flow[..., Any]] = {
-    f.name: f for f in (render, visibility, keyframes, dedup, caption, review, qa, split, release)
+    f.name: f for f in (survey, plan, render, visibility, keyframes, dedup, caption, review, qa, split, release)
 }
 
 

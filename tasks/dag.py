@@ -6,15 +6,17 @@ from schemas.recipe import Recipe
 from tasks.caption import caption
 from tasks.dedup import dedup
 from tasks.keyframes import keyframes
+from tasks.plan import plan
 from tasks.qa import qa
 from tasks.render import render
 from tasks.split import split
 from tasks.stage import Stage, cut
+from tasks.survey import survey
 from tasks.visibility import visibility
 from tasks.workspace import Workspace
 
-STAGES: dict[str, Stage] = {s.name: s for s in (render, visibility, keyframes, dedup, caption, qa, split)}
-ORDER = ("render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release")
+STAGES: dict[str, Stage] = {s.name: s for s in (survey, plan, render, visibility, keyframes, dedup, caption, qa, split)}
+ORDER = ("survey", "plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release")
 
 
 def demand_current(workspace: Workspace, recipe: Recipe, until: str) -> None:
@@ -34,8 +36,8 @@ def unfinished(workspace: Workspace, recipe: Recipe, until: str = ORDER[-1]) -> 
     for name in ORDER[: ORDER.index(until) + 1]:
         if name not in STAGES:
             continue
-        plan = cut(STAGES[name], workspace, recipe)
-        if plan.todo:
+        found = cut(STAGES[name], workspace, recipe)
+        if found.todo:
             return name
-        workspace.point(name, [ref for ref, _ in plan.shards])
+        workspace.point(name, [ref for ref, _ in found.shards])
     return None

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from schemas.names import VIEWS
 from schemas.recipe import Recipe
-from schemas.rows import Planned, Row, Survey, digest
+from schemas.rows import Annotation, Planned, Row, Score, Signal, Survey, annotation, digest
 from tasks.stage import Context, Shard, gathering, stage
 
 BRIEF = 1 / 3
 """A defect in more than this share of a clip's frames is no longer seen briefly."""
+VERSION = 1
 FLAGS = ("grazing", "small", "low_contrast")
 
 
@@ -48,6 +49,7 @@ class Aim:
     """Of an orbit."""
     frames: int
     """Of a clip."""
+    fps: int
 
 
 def aim(recipe: Recipe) -> Aim:
@@ -62,15 +64,40 @@ def aim(recipe: Recipe) -> Aim:
         min_pixels=recipe.visibility.min_pixels,
         clips=film.clips,
         frames=film.clip_frames,
+        fps=film.fps,
     )
 
 
-@stage(version=1, reads=("survey",), writes=("plans",), settings=aim, cut=gathering("survey"))
+@stage(
+    version=VERSION,
+    reads=("survey",),
+    writes=("plans", "signals", "annotations"),
+    settings=aim,
+    cut=gathering("survey"),
+)
 def plan(shard: Shard, ctx: Context) -> Iterator[Row]:
-    """One row per clip: the orbit it belongs to, what it will show, and whether it is worth rendering."""
+    """One row per clip: the orbit it belongs to, what it will show, and whether it is worth rendering.
+
+    What is foreseen of a clip is kept as a signal and an annotation of its own, apart from what is rendered: a
+    forecast that changes renders nothing again.
+    """
     planner = Planner(ctx.settings, ctx.recipe.dataset)
     for _, surveys in groupby(ctx.rows(Survey), key=lambda s: s.instance):
-        yield from planner.clips(list(surveys))
+        for clip in planner.clips(list(surveys)):
+            yield clip
+            if clip.rendered and clip.view:
+                yield Signal(clip.sample, "planned_pixels", "px", float(ctx.settings.fps), clip.pixels)
+                yield foreseen(clip)
+
+
+def foreseen(clip: Planned) -> Annotation:
+    """The forecast of a clip: its view as the label, flags as 0 or 1 and what they were judged by as scores."""
+    named = {name: getattr(clip, name) for name in (*FLAGS, "incidence_deg", "contrast_pct")}
+    scores = [Score(name, float(value)) for name, value in named.items() if value is not None]
+    return annotation(
+        sample=clip.sample, task="view", author_kind="rule", author="planner", author_version=str(VERSION),
+        status="accepted", label=clip.view, scores=scores,
+    )  # fmt: skip
 
 
 def sample_id(dataset: str, instance: str, clip: int) -> str:
@@ -162,7 +189,7 @@ class Planner:
             for name in ("pixels", "incidence_deg", "contrast_pct")
         )
         seen = pixels >= self.aim.min_pixels
-        shown = seen.any(axis=-1)
+        shown = np.asarray(seen.any(axis=-1))
         least = np.where(seen, incidence, np.inf).min(axis=-1)
         most = np.where(seen, contrast, 0.0).max(axis=-1)
         small = pixels.max(axis=-1) < self.aim.small_px

@@ -1,114 +1,77 @@
-"""The `render` stage: objects, defects and scenes by seed, Blender, and the clips with their exact labels."""
+"""The `render` stage: what the plan chose, made anew from its seeds, through Blender, as clips with exact labels."""
 
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from schemas.errors import BadInput, CallError
-from schemas.filming import MaterialSpec, Render
-from schemas.names import SKIES
+from schemas.errors import BadInput
+from schemas.filming import Render
 from schemas.recipe import Recipe
-from schemas.rows import Mask, MediaRef, Row, Sample, Signal, annotation, digest
+from schemas.rows import Mask, MediaRef, Planned, Row, Sample, Signal, annotation
 from tasks import blender, scenes, video
-from tasks.instances import Instance, Thing, content_of, instances, make
+from tasks.decisive import rendering
+from tasks.instances import Instance, Thing, instances, make
+from tasks.plan import sample_id
 from tasks.stage import Context, Shard, stage
+from tasks.survey import draws, scene_of
 from tasks.workspace import Workspace
 
 MARK_RGB = (255, 0, 0)
 """The colour of the marking; a pixel is blended to it by the share of it that the defect covers."""
 
 
-def decisive(recipe: Recipe) -> Render:
-    """The settings that decide the output: files named by content, how to run it left out."""
-    want = recipe.render
-    return want.model_copy(
-        update={
-            "materials": tuple(_by_content(m) for m in want.materials),
-            "environments": tuple(
-                e.model_copy(
-                    update={
-                        "sky": e.sky if e.sky in SKIES else _named(e.sky, "render.environments"),
-                        "floor": e.floor and _by_content(e.floor),
-                    }
-                )
-                for e in want.environments
-            ),
-            **{name: Render.model_fields[name].default for name in ("blender", "frames_per_process", "stall_seconds")},
-        }
-    )
-
-
-def _by_content(surface: MaterialSpec) -> MaterialSpec:
-    fields = {key: getattr(surface, key) for key in ("color", "roughness", "normal", "blend")}
-    where = f"material {surface.name}"
-    return surface.model_copy(update={k: _named(v, where) for k, v in fields.items() if isinstance(v, str)})
-
-
-def _named(path: str, where: str) -> str:
-    """A file's name and content in place of where it lies. Raises CallError when it is not there."""
-    content = content_of(path)
-    if not content:
-        raise CallError(f"{where}: {Path(path).name}: no such file, or not readable; names are relative to the recipe")
-    return f"{Path(path).name}@{content}"
-
-
-def cut_instances(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
-    """One shard per instance."""
-    for instance in instances(recipe):
-        yield Shard(instance.key, items=(instance,))
-
-
 @dataclass(frozen=True)
-class Effort:
-    frames: int
-    cpu_s: float
+class Take:
+    """What the plan wants of one instance: its orbit, and the clips of it that are rendered."""
+
+    elevation_deg: float
+    focal_mm: float
+    room: float
+    start_deg: float
+    arc: float | None
+    clips: tuple[tuple[int, str | None], ...]
+    """Number and view of each."""
 
 
-SECONDS_PER_START = 4.0
-SECONDS_PER_FRAME = 0.04
-SECONDS_PER_MEGASAMPLE = 2.6
-SECONDS_PER_DENOISED_MEGAPIXEL = 1.8
-SECONDS_PER_ENCODED_MEGAPIXEL = 0.25
+def cut_planned(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
+    """One shard per instance with a clip worth rendering; it covers what was chosen for this instance alone, so
+    another choice elsewhere renders nothing again."""
+    wanted = {i.key: i for i in instances(recipe)}
+    planned = workspace.rows(Planned, workspace.current("plan"))
+    for key, rows in groupby(planned, key=lambda p: p.instance):
+        kept = [p for p in rows if p.rendered]
+        if kept and key in wanted:
+            orbit = {name: getattr(kept[0], name) for name in ("elevation_deg", "focal_mm", "room", "start_deg", "arc")}
+            yield Shard(key, items=(wanted[key], Take(**orbit, clips=tuple((p.clip, p.view) for p in kept))))
 
 
-def effort(want: Render) -> Effort:
-    """Frames and CPU seconds that rendering one instance takes, roughly (within a factor of two).
-
-    The constants were fitted to Cycles on a shared two-core Xeon machine that was busy with other work, at 320x240
-    to 640x360 with 2 to 8 samples and one thread, starts and encoding estimated; an idle machine needs less.
-    """
-    pixels = want.width * want.height / 1e6
-    denoising = SECONDS_PER_DENOISED_MEGAPIXEL * (want.denoise != "off")
-    each = SECONDS_PER_FRAME + pixels * (
-        SECONDS_PER_MEGASAMPLE * want.samples + denoising + SECONDS_PER_ENCODED_MEGAPIXEL
-    )
-    starts = -(-want.orbit_frames // want.frames_per_process)
-    return Effort(want.orbit_frames, SECONDS_PER_START * starts + each * want.orbit_frames)
-
-
-@stage(version=1, writes=("media", "samples", "annotations", "signals"), settings=decisive, cut=cut_instances)
+@stage(version=2, writes=("media", "samples", "annotations", "signals"), settings=rendering, cut=cut_planned)
 def render(shard: Shard, ctx: Context) -> Iterator[Row]:
-    """The orbit of one instance as clips, unmarked and, with a defect, marked, and the labels that are known."""
-    (instance,) = shard.items
+    """The chosen clips of one instance, unmarked and, with a defect, marked, and the labels that are known."""
+    instance, take = shard.items
     try:
-        thing = make(instance, ctx.recipe, ctx.rng)
+        thing = make(instance, ctx.recipe, draws(ctx.recipe), take.arc)
+        # The settings name files by content; the worker needs their places, which decide nothing.
+        scene = replace(
+            scene_of(instance, ctx.recipe),
+            elevation=take.elevation_deg, focal_mm=take.focal_mm, room=take.room, start=take.start_deg,
+        )  # fmt: skip
+        frames = _frames(instance, thing, scene, take, ctx)
     except BadInput as e:
         yield ctx.reject(instance.key, e)
         return
-    want: Render = ctx.settings
-    # The settings name files by content; the worker needs their places, which decide nothing.
-    scene = scenes.choose(ctx.rng(f"{instance.key}/scene"), ctx.recipe.render)
-    frames = _frames(instance, thing, scene, ctx)
-    for clip in range(want.clips):
-        yield from _clip(instance, thing, scene, frames, clip, ctx)
+    for place, (clip, view) in enumerate(take.clips):
+        yield from _clip(instance, thing, scene, frames, place, clip, view, ctx)
 
 
-def _frames(instance: Instance, thing: Thing, scene: scenes.Scene, ctx: Context) -> blender.Frames:
+def _frames(instance: Instance, thing: Thing, scene: scenes.Scene, take: Take, ctx: Context) -> blender.Frames:
+    """The frames of the wanted clips, one clip after the other."""
     want, how = ctx.settings, ctx.recipe.render
     mesh = ctx.scratch / "mesh.npz"
     arrays: dict[str, Any] = {"vertices": thing.shape.vertices, "faces": thing.shape.faces}
@@ -116,11 +79,12 @@ def _frames(instance: Instance, thing: Thing, scene: scenes.Scene, ctx: Context)
         arrays["label"] = thing.label
     np.savez(mesh, **arrays)
     orbit = scenes.orbit(scene, thing.shape.vertices, want)
+    clips = orbit.cameras.reshape(want.clips, want.clip_frames, 3)[[clip for clip, _ in take.clips]]
     job = blender.Job(
         mesh=mesh.name,
         mesh_sha256=_sha256(*arrays.values()),
         scene=scene.as_dict(),
-        cameras=orbit.cameras.tolist(),
+        cameras=clips.reshape(-1, 3).tolist(),
         look_at=orbit.look_at.tolist(),
         focal_mm=scene.focal_mm,
         width=want.width,
@@ -131,6 +95,7 @@ def _frames(instance: Instance, thing: Thing, scene: scenes.Scene, ctx: Context)
         device=want.device,
         seed=int(ctx.rng(f"{instance.key}/noise").integers(2**31)),
         mask=thing.label is not None,
+        pair=want.pair,
         threads=max(1, len(os.sched_getaffinity(0)) // ctx.recipe.run.workers),
         max_frames=how.frames_per_process,
     )
@@ -169,14 +134,23 @@ def coverage(mask: np.ndarray) -> float:
 
 
 def _clip(
-    instance: Instance, thing: Thing, scene: scenes.Scene, frames: blender.Frames, clip: int, ctx: Context
+    instance: Instance,
+    thing: Thing,
+    scene: scenes.Scene,
+    frames: blender.Frames,
+    place: int,
+    clip: int,
+    view: str | None,
+    ctx: Context,
 ) -> Iterator[Row]:
+    """The rows and files of one clip: number `clip` of the orbit, the `place`-th that was rendered."""
     want: Render = ctx.settings
-    id = "c" + digest(ctx.recipe.dataset, instance.key, clip, length=15)
-    numbers = range(clip * want.clip_frames, (clip + 1) * want.clip_frames)
+    id = sample_id(ctx.recipe.dataset, instance.key, clip)
+    numbers = range(place * want.clip_frames, (place + 1) * want.clip_frames)
     pictures = {"unmarked": (frames.picture(n) for n in numbers)}
     if thing.label is not None:
-        pictures["marked"] = (marked(frames.picture(n), frames.mask(n)) for n in numbers)
+        two = want.pair == "two"
+        pictures["marked"] = (frames.marked(n) if two else marked(frames.picture(n), frames.mask(n)) for n in numbers)
     media = []
     for role, sequence in pictures.items():
         file = ctx.out / f"{role}_{clip}.mp4"
@@ -184,7 +158,8 @@ def _clip(
         media.append(
             ctx.media(
                 file, role, sample=id, width=want.width, height=want.height, fps=float(want.fps),
-                frames=want.clip_frames, start_s=numbers.start / want.fps, end_s=numbers.stop / want.fps,
+                frames=want.clip_frames, start_s=clip * want.clip_frames / want.fps,
+                end_s=(clip + 1) * want.clip_frames / want.fps,
             )
         )  # fmt: skip
     yield from media
@@ -211,13 +186,17 @@ def _clip(
         object_group=instance.group,
         material_group=scene.material.group or scene.material.name,
         sky=Path(scene.sky).stem,
+        view=view,
     )
     author: dict[str, Any] = {
-        "sample": id, "author_kind": "renderer", "author": "blender", "author_version": frames.blender,
+        "sample": id, "author_kind": "renderer", "author": "blender", "author_version": frames.by,
         "status": "accepted",
     }  # fmt: skip
     yield annotation(task="defect_type", label=instance.defect, facts=thing.facts[0] if thing.facts else None, **author)
     yield annotation(task="object", label=instance.category, **author)
+    if len(thing.facts) > 1:
+        for number, facts in enumerate(thing.facts):
+            yield annotation(task="defect", label=instance.defect, facts=facts, candidate=number, **author)
     if thing.label is None:
         return
     areas, masks = [], []
