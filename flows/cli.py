@@ -22,6 +22,7 @@ from schemas.errors import CallError, DefectoryError
 
 if TYPE_CHECKING:
     from flows.progress import Progress
+    from tasks.forecast import Views
     from tasks.workspace import Workspace
 
 app = typer.Typer(
@@ -81,14 +82,39 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
 
 
 @app.command()
-def plan(recipe: RecipePath, set_: Overrides = None) -> None:
-    """What a build will cost: frames, CPU hours, disk, tokens, money."""
+def plan(
+    recipe: RecipePath,
+    survey: Annotated[
+        int, typer.Option(help="Defective instances to look at with rays, seconds each; 0 for none.", min=0)
+    ] = 8,
+    set_: Overrides = None,
+) -> None:
+    """What a build will cost and show: frames, CPU hours, disk, tokens, money, and the mix of views."""
     from schemas.loading import load
     from tasks.forecast import forecast
 
-    found = forecast(load(recipe, tuple(set_ or ())))
-    rows = [{"what": name.replace("_", " "), "forecast": value} for name, value in dataclasses.asdict(found).items()]
-    emit(dataclasses.asdict(found), table(f"Forecast for {recipe}", rows))
+    found = forecast(load(recipe, tuple(set_ or ())), survey)
+    costs = {name: value for name, value in dataclasses.asdict(found).items() if name != "views"}
+    rows = [{"what": name.replace("_", " "), "forecast": value} for name, value in costs.items()]
+    emit(dataclasses.asdict(found), table(f"Forecast for {recipe}", rows), *_views(found.views))
+
+
+def _views(views: "Views | None") -> list[Any]:
+    """What is to be seen, as a person reads it."""
+    if views is None:
+        return []
+    wanted = views.wanted or {}
+    rows = [
+        {"view": name, "wanted": f"{wanted[name]:.0%}" if wanted else "any", "forecast": f"{share:.0%}"}
+        for name, share in views.got.items()
+    ]
+    flags = ", ".join(f"{share:.0%} {name.replace('_', ' ')}" for name, share in views.flagged.items())
+    return [
+        table(f"\nViews of the defects, from the orbits of {views.surveyed} instances", rows),
+        f"of the clips that show their defect: {flags}",
+        *([f"not rendered, because there are enough of their view: {views.skipped:.0%}"] if views.skipped else []),
+        *(f"cannot be filmed: {reason}" for reason in views.rejected),
+    ]
 
 
 @app.command()
