@@ -1,0 +1,38 @@
+"""The built-in objects: parametric, watertight, one body each, with real wall thickness."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from tasks.meshes import Shape, placed
+from tasks.objects import bowls, caps, furniture, helmets, tools, vases, vessels
+from tasks.objects.forms import EDGE, loft
+from tasks.refine import refine
+
+__all__ = ["loft", "make"]
+
+
+def make(name: str, rng: Generator) -> Shape:
+    """One object of a kind of `schemas.names.BUILTIN_OBJECTS`; `rng` varies its proportions.
+
+    The same generator state gives the same bytes. Raises KeyError for an unknown name.
+    """
+    solid = _MAKERS[name](rng)
+    mesh = solid.to_mesh64()
+    vertices, faces = np.asarray(mesh.vert_properties)[:, :3], np.asarray(mesh.tri_verts).astype(np.int32)
+    shape = placed(vertices, faces)
+    refined = refine(shape.vertices, shape.faces, longest=1.6 * EDGE)
+    return Shape(refined.vertices, refined.faces)
+
+
+_MAKERS: dict[str, Callable[[Generator], Any]] = {
+    **vases.MAKERS,
+    **bowls.MAKERS,
+    **vessels.MAKERS,
+    **caps.MAKERS,
+    **helmets.MAKERS,
+    **furniture.MAKERS,
+    **tools.MAKERS,
+}
