@@ -3,7 +3,23 @@
 from typing import Any
 
 import numpy as np
-from nodes import Inputs, axes, between, blend, bump, cells, colour, maths, mixed, noise, ramp, scaled, scattered, shade
+from nodes import (
+    Inputs,
+    axes,
+    between,
+    blend,
+    bump,
+    cells,
+    colour,
+    maths,
+    mixed,
+    node,
+    noise,
+    ramp,
+    scaled,
+    scattered,
+    shade,
+)
 
 
 def terracotta(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
@@ -26,8 +42,8 @@ def stoneware(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     body = colour(rng, ((0.28, 0.21, 0.14), (0.33, 0.27, 0.20)))
     place = scattered(tree, rng, where)
     runs = noise(tree, scaled(tree, place, 5.0, 5.0, 1.2), 1.0, 0.0)
-    line = maths(tree, "MULTIPLY_ADD", runs, 0.22, axes(tree, where)["Z"])
-    edge = rng.uniform(0.22, 0.32)
+    line = maths(tree, "MULTIPLY_ADD", runs, 0.22, axes(tree, node(tree, "TexCoord").outputs["Generated"])["Z"])
+    edge = rng.uniform(0.34, 0.48)
     glazed = between(tree, line, edge, edge + 0.018)
     specks = between(tree, cells(tree, place, 30.0)["Distance"], 0.16, 0.24, 0.35, 1.0)
     pooled = ramp(tree, line, shade(glaze, 0.55), shade(glaze, 1.15), edge, edge + 0.30)
@@ -51,16 +67,13 @@ def porcelain(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 
 def raw(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Unfired: dull grey to buff, coarse grains, turning rings, damp patches."""
-    base = colour(rng, ((0.30, 0.29, 0.27), (0.36, 0.31, 0.24), (0.24, 0.25, 0.26), (0.30, 0.22, 0.16)))
-    place = scattered(tree, rng, where)
-    grain = noise(tree, place, rng.uniform(16.0, 22.0), 3.0)
-    rings = maths(
-        tree, "SINE", maths(tree, "MULTIPLY_ADD", axes(tree, where)["Z"], 95.0, maths(tree, "MULTIPLY", grain, 5.0))
-    )
-    height = maths(tree, "MULTIPLY_ADD", rings, 0.10, grain)
+    base = colour(rng, ((0.30, 0.27, 0.23), (0.38, 0.31, 0.22), (0.25, 0.24, 0.225), (0.30, 0.20, 0.13)))
+    grain = noise(tree, scattered(tree, rng, where), rng.uniform(14.0, 18.0), 3.0)
+    rings = maths(tree, "MULTIPLY_ADD", axes(tree, where)["Z"], 170.0, maths(tree, "MULTIPLY", grain, 4.0))
+    height = maths(tree, "MULTIPLY_ADD", maths(tree, "SINE", rings), 0.05, grain)
     return {
-        "Base Color": ramp(tree, height, shade(base, 0.55), shade(base, 1.25), 0.3, 0.75),
+        "Base Color": ramp(tree, grain, shade(base, 0.66), shade(base, 1.2), 0.32, 0.72),
         "Roughness": 1.0,
         "Specular IOR Level": 0.08,
-        "Normal": bump(tree, height, 0.011),
+        "Normal": bump(tree, height, 0.009),
     }

@@ -6,12 +6,11 @@ import numpy as np
 from nodes import (
     Colour,
     Inputs,
-    axes,
     between,
     bump,
     cells,
     colour,
-    facing,
+    herringbone,
     maths,
     mixed,
     noise,
@@ -19,8 +18,6 @@ from nodes import (
     scattered,
     shade,
     twill,
-    vector,
-    vectors,
     weave,
 )
 
@@ -55,19 +52,19 @@ def canvas(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 def denim(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Blue warp over white weft in diagonal lines, washed out in places."""
     base = colour(rng, INDIGO)
-    lines = twill(tree, where, rng.uniform(26.0, 32.0))
+    lines = twill(tree, where, rng.uniform(40.0, 48.0))
     washed = noise(tree, scattered(tree, rng, where), 5.0, 2.0)
-    white = maths(tree, "MULTIPLY_ADD", lines, 0.22, washed)
-    return _cloth(ramp(tree, white, base, (0.36, 0.42, 0.50, 1.0), 0.42, 0.95), bump(tree, lines, 0.002), sheen=0.1)
+    white = maths(tree, "MULTIPLY_ADD", lines, 0.2, washed)
+    return _cloth(ramp(tree, white, base, (0.24, 0.31, 0.42, 1.0), 0.34, 1.1), bump(tree, lines, 0.001), sheen=0.1)
 
 
 def felt(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Matted fibres: no thread to be seen, a soft rim of light."""
     base = colour(rng, DYED)
-    matted = noise(tree, scattered(tree, rng, where), rng.uniform(20.0, 26.0), 2.0)
+    matted = noise(tree, scattered(tree, rng, where), rng.uniform(26.0, 34.0), 2.0)
     return _cloth(
-        ramp(tree, matted, shade(base, 0.66), shade(base, 1.25), 0.3, 0.7),
-        bump(tree, matted, 0.010),
+        ramp(tree, matted, shade(base, 0.82), shade(base, 1.12), 0.3, 0.7),
+        bump(tree, matted, 0.006),
         sheen=0.8,
         tint=shade(base, 2.5),
     )
@@ -76,36 +73,25 @@ def felt(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 def knit(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Columns of V-shaped stitches, upright on the sides of the object."""
     base = colour(rng, DYED)
-    columns = rng.uniform(11.0, 14.0)
-    across = vectors(tree, "FRACTION", vectors(tree, "MULTIPLY", where, (columns,) * 3))
-    wedge = vectors(tree, "ABSOLUTE", vectors(tree, "MULTIPLY_ADD", across, (2.0,) * 3, (-1.0,) * 3))
-    _, y, z = (axes(tree, where)[n] for n in range(3))
-    wx, wy, _ = (axes(tree, wedge)[n] for n in range(3))
-    rows = 2 * np.pi * columns * 1.25
-    slanted = (
-        maths(tree, "MULTIPLY_ADD", along, rows, maths(tree, "MULTIPLY", w, -2.6))
-        for along, w in ((z, wy), (z, wx), (y, wx))
-    )
-    loops = vectors(tree, "DOT_PRODUCT", vectors(tree, "SINE", vector(tree, *slanted)), facing(tree))
-    between_columns = vectors(tree, "DOT_PRODUCT", vector(tree, wy, wx, wx), facing(tree))
-    valley = between(tree, between_columns, 0.75, 1.0, 0.0, -1.3)
-    stitches = maths(tree, "ADD", loops, valley)
+    columns = rng.uniform(12.0, 15.0)
+    loops, aside = herringbone(tree, where, columns, columns * 1.3, 0.55)
+    stitches = maths(tree, "ADD", loops, between(tree, aside, 0.7, 1.0, 0.0, -1.5))
     return _cloth(
-        ramp(tree, maths(tree, "MULTIPLY_ADD", stitches, 0.4, 0.6), shade(base, 0.38), shade(base, 1.2)),
-        bump(tree, stitches, 0.005),
+        ramp(tree, maths(tree, "MULTIPLY_ADD", stitches, 0.4, 0.6), shade(base, 0.5), shade(base, 1.2)),
+        bump(tree, stitches, 0.003),
         sheen=0.4,
         tint=shade(base, 2.5),
     )
 
 
 def tweed(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
-    """A coarse herringbone in two tones of wool with flecks of colour."""
+    """Herringbone in two tones of wool with flecks of colour."""
     base = colour(rng, SHEEP)
-    scale = rng.uniform(16.0, 20.0)
-    lines = twill(tree, where, scale)
-    wool = cells(tree, scattered(tree, rng, where), scale * 2.4)["Color"]
-    tone = mixed(tree, maths(tree, "MULTIPLY_ADD", lines, 0.5, 0.5), shade(base, 0.45), shade(base, 1.7))
+    columns = rng.uniform(8.0, 10.0)
+    lines, _ = herringbone(tree, where, columns, columns * 3.6, 1.8)
+    tufts = cells(tree, scattered(tree, rng, where), columns * 4.5)["Color"]
+    tone = ramp(tree, maths(tree, "MULTIPLY_ADD", lines, 0.5, 0.5), shade(base, 0.75), shade(base, 1.45), 0.2, 0.8)
     fleck = colour(rng, ((0.42, 0.12, 0.04), (0.10, 0.22, 0.34), (0.50, 0.38, 0.10), (0.36, 0.05, 0.05)))
     return _cloth(
-        mixed(tree, between(tree, wool, 0.62, 0.70, 0.0, 0.75), tone, fleck), bump(tree, lines, 0.004), sheen=0.35
+        mixed(tree, between(tree, tufts, 0.68, 0.72, 0.0, 0.5), tone, fleck), bump(tree, lines, 0.0015), sheen=0.3
     )

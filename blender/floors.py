@@ -24,24 +24,28 @@ from nodes import (
 
 
 def asphalt(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
-    """Dark binder around pale and dark stones."""
+    """Dark binder around small stones, few of them pale."""
     base = colour(rng, ((0.075, 0.075, 0.078), (0.10, 0.098, 0.095), (0.058, 0.060, 0.065)))
-    stones = cells(tree, scattered(tree, rng, where), rng.uniform(34.0, 44.0), dimensions="2D")
-    tone = ramp(tree, stones["Color"], shade(base, 0.7), shade(base, 3.6), 0.25, 0.95)
-    joint = between(tree, stones["Distance"], 0.25, 0.65, 1.0, 0.35)
+    stones = cells(tree, scattered(tree, rng, where), rng.uniform(58.0, 68.0), dimensions="2D")
+    tone = ramp(tree, stones["Color"], shade(base, 0.75), shade(base, 2.6), 0.35, 1.0)
     return {
-        "Base Color": mixed(tree, 1.0, tone, joint, "MULTIPLY"),
+        "Base Color": mixed(tree, 1.0, tone, between(tree, stones["Distance"], 0.25, 0.7, 1.0, 0.55), "MULTIPLY"),
         "Roughness": 0.85,
         "Specular IOR Level": 0.3,
-        "Normal": bump(tree, stones["Distance"], -0.006),
+        "Normal": bump(tree, stones["Distance"], -0.004),
     }
 
 
 def concrete(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
-    base = colour(rng, ((0.30, 0.30, 0.29), (0.36, 0.35, 0.32), (0.22, 0.23, 0.24)))
-    stains = noise(tree, scattered(tree, rng, where), rng.uniform(1.6, 2.6), 4.0)
+    """Trowelled: faint clouds, a sandy grain, small pores."""
+    base = colour(rng, ((0.30, 0.295, 0.28), (0.36, 0.345, 0.315), (0.22, 0.222, 0.225)))
+    place = scattered(tree, rng, where)
+    clouds = noise(tree, place, rng.uniform(2.2, 3.2), 4.0)
+    sand = noise(tree, place, 60.0, 0.0)
+    pores = between(tree, cells(tree, place, 14.0, dimensions="2D")["Distance"], 0.05, 0.10, 0.45, 1.0)
+    tone = ramp(tree, maths(tree, "MULTIPLY_ADD", sand, 0.55, clouds), shade(base, 0.68), shade(base, 1.2), 0.55, 1.0)
     return {
-        "Base Color": ramp(tree, stains, shade(base, 0.55), shade(base, 1.3), 0.32, 0.7),
+        "Base Color": mixed(tree, 1.0, tone, pores, "MULTIPLY"),
         "Roughness": rng.uniform(0.75, 0.95),
         "Specular IOR Level": 0.25,
     }
@@ -65,12 +69,14 @@ def marble(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(
         rng, ((0.030, 0.034, 0.034), (0.035, 0.055, 0.042)) if dark else ((0.62, 0.61, 0.58), (0.56, 0.52, 0.46))
     )
-    vein = (0.42, 0.42, 0.40, 1.0) if dark else shade(base, 0.28)
-    place = scattered(tree, rng, where)
-    bent = noise(tree, place, rng.uniform(1.1, 1.6), 4.0)
-    folds = maths(tree, "ABSOLUTE", maths(tree, "SINE", maths(tree, "MULTIPLY", bent, 26.0)))
+    vein = (0.42, 0.42, 0.40, 1.0) if dark else shade(base, 0.36)
+    turned = scaled(tree, scattered(tree, rng, where), 1.0, 0.45, 1.0, rng.uniform(0, np.pi))
+    bent = noise(tree, turned, rng.uniform(1.6, 2.2), 3.0)
+    folds = maths(tree, "ABSOLUTE", maths(tree, "SINE", maths(tree, "MULTIPLY", bent, 4 * np.pi)))
+    clouds = noise(tree, turned, 3.5, 1.0)
+    stone = ramp(tree, maths(tree, "POWER", folds, 0.35), vein, base, 0.25, 0.85)
     return {
-        "Base Color": ramp(tree, folds, vein, base, 0.0, 0.4),
+        "Base Color": mixed(tree, 1.0, stone, between(tree, clouds, 0.3, 0.7, 0.72, 1.0), "MULTIPLY"),
         "Roughness": rng.uniform(0.08, 0.16),
     }
 

@@ -40,10 +40,10 @@ def suede(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     )
     place = scattered(tree, rng, where)
     brushed = noise(tree, place, 5.0, 1.0)
-    nap = noise(tree, place, 50.0, 0.0)
+    nap = noise(tree, place, 60.0, 0.0)
     tone = maths(tree, "MULTIPLY_ADD", nap, 0.45, brushed)
     return {
-        "Base Color": ramp(tree, tone, shade(base, 0.6), shade(base, 1.3), 0.62, 0.84),
+        "Base Color": ramp(tree, tone, shade(base, 0.6), shade(base, 1.25), 0.5, 0.95),
         "Roughness": 1.0,
         "Specular IOR Level": 0.03,
         "Sheen Weight": 0.8,

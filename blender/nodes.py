@@ -80,10 +80,36 @@ def weave(tree: Any, where: Any, threads: float) -> Any:
 
 
 def twill(tree: Any, where: Any, lines: float) -> Any:
-    """Diagonal lines, `lines` per unit along each axis, on every side of the object: between -1 and +1."""
+    """Diagonal lines, `lines` per unit along each axis, rising to the right on every side: between -1 and +1."""
     x, y, z = (axes(tree, vectors(tree, "MULTIPLY", where, (2 * np.pi * lines,) * 3))[n] for n in range(3))
-    sums = vector(tree, *(maths(tree, "ADD", *pair) for pair in ((y, z), (x, z), (x, y))))
+    sign = axes(tree, vectors(tree, "SIGN", node(tree, "TexCoord").outputs["Normal"]))
+    sums = vector(
+        tree,
+        maths(tree, "ADD", z, maths(tree, "MULTIPLY", sign["X"], y)),
+        maths(tree, "SUBTRACT", z, maths(tree, "MULTIPLY", sign["Y"], x)),
+        maths(tree, "ADD", x, y),
+    )
     return vectors(tree, "DOT_PRODUCT", vectors(tree, "SINE", sums), facing(tree))
+
+
+def herringbone(tree: Any, where: Any, columns: float, rows: float, slope: float) -> tuple[Any, Any]:
+    """Upright columns of slanted lines that meet in points.
+
+    `columns` and `rows` per unit; `slope` is by how many rows a line rises on its way through half a
+    column. The first number waves between -1 and +1 across the lines, the second goes from 0 in the
+    middle of a column to 1 between two.
+    """
+    across = vectors(tree, "FRACTION", vectors(tree, "MULTIPLY", where, (columns,) * 3))
+    wedge = vectors(tree, "ABSOLUTE", vectors(tree, "MULTIPLY_ADD", across, (2.0,) * 3, (-1.0,) * 3))
+    _, y, z = (axes(tree, where)[n] for n in range(3))
+    wx, wy, _ = (axes(tree, wedge)[n] for n in range(3))
+    turn = 2 * np.pi
+    slanted = (
+        maths(tree, "MULTIPLY_ADD", along, turn * rows, maths(tree, "MULTIPLY", aside, -turn * slope))
+        for along, aside in ((z, wy), (z, wx), (y, wx))
+    )
+    lines = vectors(tree, "DOT_PRODUCT", vectors(tree, "SINE", vector(tree, *slanted)), facing(tree))
+    return lines, vectors(tree, "DOT_PRODUCT", vector(tree, wy, wx, wx), facing(tree))
 
 
 def ramp(tree: Any, factor: Any, dark: Colour, light: Colour, low: float = 0.0, high: float = 1.0) -> Any:

@@ -66,6 +66,6 @@ def rubberised(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
         "Specular IOR Level": 0.25,
         "Sheen Weight": rng.uniform(0.25, 0.4),
         "Sheen Roughness": 0.35,
-        "Sheen Tint": shade(base, 6.0),
+        "Sheen Tint": shade(base, 3.0),
         "Normal": bump(tree, noise(tree, where, 70.0, 0.0), 0.0012),
     }

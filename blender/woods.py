@@ -56,7 +56,7 @@ def oak(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 
 
 def walnut(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
-    base = colour(rng, ((0.13, 0.065, 0.034), (0.10, 0.052, 0.032), (0.16, 0.085, 0.045)))
+    base = colour(rng, ((0.085, 0.040, 0.022), (0.065, 0.034, 0.021), (0.11, 0.056, 0.030)))
     distance, fibres = _trunk(tree, where, rng, 0.55)
     waves = maths(tree, "SINE", maths(tree, "MULTIPLY", distance, rng.uniform(42.0, 55.0)))
     figure = maths(tree, "MULTIPLY_ADD", waves, 0.28, fibres)
@@ -84,7 +84,7 @@ def bamboo(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     joints = maths(
         tree, "FRACT", maths(tree, "MULTIPLY_ADD", axes(tree, where)["Z"], 2.6, maths(tree, "MULTIPLY", own, 7.0))
     )
-    joint = between(tree, maths(tree, "ABSOLUTE", maths(tree, "SUBTRACT", joints, 0.5)), 0.0, 0.045, 0.55, 1.0)
+    joint = between(tree, maths(tree, "ABSOLUTE", maths(tree, "SUBTRACT", joints, 0.5)), 0.0, 0.06, 0.7, 1.0)
     fibres = noise(tree, scaled(tree, where, 70.0, 70.0, 1.5), 1.0, 0.0)
     tone = maths(tree, "MULTIPLY_ADD", fibres, 0.35, maths(tree, "MULTIPLY", own, 0.65))
     wood = ramp(tree, tone, shade(base, 0.62), shade(base, 1.2), 0.1, 0.85)
@@ -96,13 +96,13 @@ def plywood(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, ((0.58, 0.42, 0.23), (0.52, 0.38, 0.22), (0.62, 0.48, 0.30)))
     wavy = noise(tree, where, 3.0, 0.0)
     level = maths(
-        tree, "MULTIPLY_ADD", axes(tree, where)["Z"], rng.uniform(17.0, 21.0), maths(tree, "MULTIPLY", wavy, 0.5)
+        tree, "MULTIPLY_ADD", axes(tree, where)["Z"], rng.uniform(36.0, 42.0), maths(tree, "MULTIPLY", wavy, 0.5)
     )
     layer = maths(tree, "PINGPONG", level, 1.0)
     fibres = noise(tree, scaled(tree, where, 30.0, 30.0, 60.0), 1.0, 1.0)
-    tone = maths(tree, "MULTIPLY_ADD", fibres, 0.5, between(tree, layer, 0.42, 0.58))
+    tone = maths(tree, "MULTIPLY_ADD", fibres, 0.5, between(tree, layer, 0.4, 0.6))
     return _board(
-        ramp(tree, tone, shade(base, 0.42), shade(base, 1.12), 0.15, 1.05),
+        ramp(tree, tone, blend(base, (0.22, 0.11, 0.05, 1.0), 0.62), shade(base, 1.1), 0.15, 1.1),
         bump(tree, fibres, 0.002),
         rng.uniform(0.55, 0.7),
     )
