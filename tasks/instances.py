@@ -71,7 +71,8 @@ def make(instance: Instance, recipe: Recipe, rng: Callable[[str], Generator], ar
     if spec.mesh is None:
         shape = objects.make(str(spec.builtin), rng(f"{instance.key}/shape"))
     else:
-        shape, notes = meshes.load(Path(spec.mesh), spec.bodies, spec.open_surface)
+        loaded = meshes.load(Path(spec.mesh), spec.bodies, spec.open_surface, spec.up)
+        shape, notes = loaded.shape, loaded.notes
         if sha256_file(Path(spec.mesh)) != instance.sha256:
             raise DefectoryError(f"{instance.source}: the file changed during the build; run the same command again")
         source += f" sha256:{instance.sha256}" + (f" ({'; '.join(notes)})" if notes else "")

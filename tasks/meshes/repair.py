@@ -1,8 +1,6 @@
-"""Mesh files as shapes: read, repaired where that is safe, refused with one sentence where it is not."""
+"""Triangles as one sound surface: repaired where that is safe, refused with one sentence where it is not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +9,6 @@ from numpy.typing import NDArray
 from schemas.errors import BadInput
 from tasks.refine import Faces, Points, edges_of
 
-MAX_FACES = 2_000_000
 MIN_FACES = 4
 WELD_DIGITS = 6
 """Vertices that agree to so many decimals, at a longest side of 1, are one vertex."""
@@ -21,46 +18,37 @@ HOLE_EDGES = 16
 """A hole with at most so many edges, and a girth below `HOLE_GIRTH`, is closed; a larger one is meant."""
 HOLE_GIRTH = 0.15
 FLAT = 1e-4
+HOLLOW = 1e-6
+"""A closed surface around less than this share of its longest side cubed encloses nothing."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """A triangle surface: longest bounding-box side 1, centred in x and y, resting on z = 0, z up."""
+def repaired(
+    name: str,
+    vertices: Points,
+    faces: Faces,
+    bodies: Literal["one", "largest", "all"],
+    open_surface: bool,
+    notes: list[str],
+) -> tuple[Points, Faces]:
+    """One sound surface, in coordinates of its own scale; what was repaired is added to `notes`.
 
-    vertices: Points
-    """float64 (V, 3)"""
-    faces: Faces
-    """int32 (F, 3), counter-clockwise seen from outside"""
-
-
-def placed(vertices: Points, faces: Faces) -> Shape:
-    """The shape scaled to a longest side of 1, centred in x and y, resting on the floor."""
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    foot = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    return Shape((vertices - foot) / (high - low).max(), faces.astype(np.int32))
-
-
-def load(path: Path, bodies: Literal["one", "largest", "all"], open_surface: bool = False) -> tuple[Shape, list[str]]:
-    """The shape in an OBJ, STL, PLY (z up) or GLB (y up) file, and notes of what was repaired.
-
-    Raises BadInput, in one sentence, for a file that is missing, empty, not a mesh, too small or too
-    large, flat, non-manifold, a soup of loose triangles, or (`one`) of several bodies.
-    """
-    name, notes = path.name, list[str]()
-    vertices, faces = _read(path)
+    Raises BadInput, in one sentence that begins with `name`, for too few faces, coordinates that are not numbers, a
+    flat or hollow surface, a non-manifold one, a soup of loose triangles, an open one unless `open_surface`, or
+    (`one`) several bodies.
+    """  # fmt: skip
     if len(faces) < MIN_FACES:
         raise BadInput(
             f"{name}: {_number(len(faces), 'face')} cannot make an object; give at least {MIN_FACES} triangles"
         )
-    if len(faces) > MAX_FACES:
-        raise BadInput(f"{name}: {len(faces):,} faces are more than {MAX_FACES:,}; decimate the mesh first")
     if not np.isfinite(vertices).all():
         raise BadInput(f"{name}: coordinates that are not numbers (NaN or infinite); export the mesh again")
     if (faces < 0).any() or (faces >= len(vertices)).any():
         raise BadInput(f"{name}: faces name vertices that are not there; export the mesh again")
     _refuse_flat(name, vertices[np.unique(faces)])
 
-    mesh = _welded(vertices, faces, notes)
+    low = vertices[np.unique(faces)].min(axis=0)
+    size = float(np.ptp(vertices[np.unique(faces)], axis=0).max())
+    mesh = _welded((vertices - low) / size, faces, notes)
     if len(mesh.faces) < MIN_FACES:
         raise BadInput(
             f"{name}: only {_number(len(mesh.faces), 'face')} left without the degenerate ones; export the mesh again"
@@ -83,37 +71,9 @@ def load(path: Path, bodies: Literal["one", "largest", "all"], open_surface: boo
                 "for an object that is meant to be open"
             )
         notes.append(f"open surface, {_number(rim, 'boundary edge')}")
-    return placed(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces)), notes
-
-
-def _read(path: Path) -> tuple[Points, Faces]:
-    import trimesh
-
-    name, suffix = path.name, path.suffix.lower()
-    if suffix not in (".obj", ".stl", ".ply", ".glb"):
-        raise BadInput(f"{name}: {suffix or 'no suffix'} is not a mesh format read here; give OBJ, STL, PLY or GLB")
-    if not path.is_file():
-        raise BadInput(f"{name}: no such file; check `mesh` in the recipe")
-    if path.stat().st_size == 0:
-        raise BadInput(f"{name}: the file is empty (0 bytes); copy or export it again")
-    try:
-        with path.open("rb") as stream:
-            # A resolver of None keeps textures and material files, which a stranger may point anywhere, unread.
-            scene = trimesh.load_scene(stream, file_type=suffix[1:], process=False, resolver=None, skip_materials=True)
-        parts = [g for g in scene.dump() if isinstance(g, trimesh.Trimesh) and len(g.faces)]
-    except Exception as e:  # noqa: BLE001  the parsers raise whatever their byte fiddling stumbles over
-        reason = " ".join(str(e).split())[:80] or type(e).__name__
-        raise BadInput(f"{name}: cannot be read as {suffix[1:].upper()} ({reason}); export the mesh again") from None
-    if not parts:
-        raise BadInput(
-            f"{name}: no faces in it; export a triangle surface (not points or curves) as {suffix[1:].upper()}"
-        )
-    offsets = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])])
-    vertices = np.concatenate([np.asarray(p.vertices, dtype=np.float64) for p in parts])
-    faces = np.concatenate([np.asarray(p.faces) + o for p, o in zip(parts, offsets, strict=True)])
-    if suffix == ".glb":
-        vertices = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], axis=1)
-    return vertices, faces
+    elif abs(mesh.volume) < HOLLOW * float(np.ptp(mesh.vertices, axis=0).max()) ** 3:
+        raise BadInput(f"{name}: a closed surface without a volume; give a solid, or a shell with a wall thickness")
+    return np.asarray(mesh.vertices, dtype=np.float64) * size + low, np.asarray(mesh.faces)
 
 
 def _number(count: int, noun: str) -> str:
@@ -135,11 +95,10 @@ def _sharing(faces: Any) -> NDArray[np.int64]:
 
 
 def _welded(vertices: Points, faces: Faces, notes: list[str]) -> Any:
-    """One vertex per place; no face with a repeated corner and none there twice."""
+    """One vertex per place, at a longest side of 1; no face with a repeated corner and none there twice."""
     import trimesh
 
-    size = np.ptp(vertices, axis=0).max()
-    mesh = trimesh.Trimesh((vertices - vertices.min(axis=0)) / size, faces, process=False)
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
     mesh.merge_vertices(merge_tex=True, merge_norm=True, digits_vertex=WELD_DIGITS)
     a, b, c = mesh.faces.T
     whole = (a != b) & (b != c) & (c != a)
