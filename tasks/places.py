@@ -1,6 +1,6 @@
-"""Where on a surface a defect can sit: seen from the orbit, off the floor, away from sharp edges."""
+"""Where on a surface a defect can sit: off the floor, clear of sharp edges or right on one, and seen as wanted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +13,29 @@ from tasks.refine import Points
 ELEVATIONS = (15.0, 25.0, 35.0)
 AZIMUTHS = 24
 CANDIDATES = 160
+WIDER = 4
+"""With a wanted arc, so many times as many points are looked at from the orbit, and the best of them judged."""
 SAMPLES = 40_000
 MIN_SEEN = 0.2
 """Mean over the orbit's cameras of the cosine under which a place is seen (0 where it is hidden)."""
+MIN_COSINE = 0.1
+"""A camera that looks at a place more aslant than this does not see it."""
 MIN_FLAT = 0.82
 """Cosine between a place's mean normal and the normals around it (their 5% quantile)."""
 MIN_COVER = 0.8
 """Share of the disc around a place that surface of the same orientation fills."""
 CLEAR = 1e-4
 """Rays start so far off the surface, to not hit the face that they start on."""
+HARDLY = 0.03
+"""Places that are seen less than this are left out, unless they are wanted so."""
+ENOUGH = 16
+"""So many unspoilt places are enough to choose from."""
+APART = 1.3
+"""Another defect stays this many radii away."""
+COARSE = 6_000
+"""Samples among which exposed places are looked for."""
+EXPOSED = 0.6
+"""A place counts as exposed when it juts out at least by this share of what the shape's most exposed place does."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,9 @@ class Place:
     v: Points
     fit: float
     seen: float
+    """Mean over the orbit's cameras of the cosine under which the place is seen, hidden counting as 0"""
+    arc: float
+    """Share of the orbit's azimuths from which the place is seen, the mean over its elevations"""
 
     def local(self, points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Coordinates along u and v, and the depth below the tangent plane."""
@@ -51,19 +68,14 @@ class Surface:
         self.shape = shape
         self.mesh = trimesh.Trimesh(shape.vertices, shape.faces, process=False)
         self.area = float(self.mesh.area)
-        self.points, normals = self._sample(SAMPLES, rng)
+        self.points, normals = self.sample(SAMPLES, rng)
         self.normals = normals
         self.near = cKDTree(self.points)
 
-    def _sample(self, count: int, rng: Generator) -> tuple[Points, Points]:
+    def sample(self, count: int, rng: Generator) -> tuple[Points, Points]:
         """Points spread evenly over the area, and the normals of their faces."""
-        corners = self.shape.vertices[self.shape.faces]
-        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        area = np.linalg.norm(normal, axis=1)
-        face = rng.choice(len(area), size=count, p=area / area.sum())
-        a, b = np.sqrt(rng.random(count)), rng.random(count)
-        weights = np.stack([1 - a, a * (1 - b), a * b], axis=1)
-        return np.einsum("nk,nkd->nd", weights, corners[face]), normal[face] / area[face, None]
+        points, face = spread(self.shape, count, rng)
+        return points, np.asarray(self.mesh.face_normals)[face]
 
     def around(self, point: Points, radius: float, like: Points) -> NDArray[np.int64]:
         """Samples within `radius`, or somewhat more where they lie thin, whose normals are roughly like `like`."""
@@ -84,18 +96,28 @@ class Surface:
         found = found[found > CLEAR]
         return float(found[0]) + CLEAR if len(found) else float("inf")
 
-    def seen(self, points: Points, normals: Points) -> NDArray[np.float64]:
-        """Mean cosine (N,) under which far cameras on the orbit see the points; hidden counts as 0."""
+    def seen(self, points: Points, normals: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far cameras on the orbit see the points: `seen` and `arc` (N,) of a `Place`."""
         turn, rise = np.meshgrid(2 * np.pi * np.arange(AZIMUTHS) / AZIMUTHS, np.deg2rad(ELEVATIONS))
         towards = np.stack([np.cos(turn) * np.cos(rise), np.sin(turn) * np.cos(rise), np.sin(rise)], axis=-1).reshape(
             -1, 3
         )
         cosine = np.clip(normals @ towards.T, 0, None)
-        who, where = np.nonzero(cosine > 0.1)
+        who, where = np.nonzero(cosine > MIN_COSINE)
         blocked = self.mesh.ray.intersects_any(points[who] + CLEAR * normals[who], towards[where])
         lit = np.zeros_like(cosine)
         lit[who, where] = cosine[who, where] * ~blocked
-        return np.asarray(lit.mean(axis=1))
+        return np.asarray(lit.mean(axis=1)), np.asarray((lit > 0).mean(axis=1))
+
+
+def spread(shape: Shape, count: int, rng: Generator) -> tuple[Points, NDArray[np.int64]]:
+    """Random points (count, 3), spread evenly over a surface, and the faces (count,) that they lie on."""
+    corners = shape.vertices[shape.faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    face = rng.choice(len(area), size=count, p=area / area.sum())
+    a, b = np.sqrt(rng.random(count)), rng.random(count)
+    weights = np.stack([1 - a, a * (1 - b), a * b], axis=1)
+    return np.einsum("nk,nkd->nd", weights, corners[face]), face
 
 
 def frame(normal: Points, turn: float) -> tuple[Points, Points]:
@@ -106,21 +128,90 @@ def frame(normal: Points, turn: float) -> tuple[Points, Points]:
     return np.cos(turn) * first + np.sin(turn) * second, np.cos(turn) * second - np.sin(turn) * first
 
 
-def find(surface: Surface, radius: float, rng: Generator) -> Iterator[Place]:
-    """Places for a defect of the given radius: the unspoilt ones in random order, then the rest, best first."""
-    points, normals = surface._sample(CANDIDATES, rng)
-    turns = rng.uniform(0, 2 * np.pi, CANDIDATES)
-    seen = surface.seen(points, normals)
-    places = []
-    for k in np.flatnonzero(seen > 0.03):
-        place = _judged(surface, points[k], normals[k], radius, float(turns[k]), float(seen[k]))
-        if place is not None:
-            places.append(place)
-    # A stable sort: the unspoilt places, all of fit 1, stay in the random order they were drawn in.
-    yield from sorted(places, key=lambda p: -p.fit)
+def find(
+    surface: Surface, radius: float, rng: Generator, arc: float | None = None, avoid: Points | None = None
+) -> list[Place]:
+    """Smooth places for a defect of the given radius: the unspoilt ones, then the rest, best first.
+
+    Without `arc`, the unspoilt ones are places that the orbit sees well, in random order. With it (0..1), they may be
+    hard to see, and come in the order of how near their own arc is to it; one that no camera sees only for an `arc`
+    of 0. None is near the points `avoid` (N, 3).
+    """
+    points, normals = surface.sample(CANDIDATES if arc is None else WIDER * CANDIDATES, rng)
+    clear = _clear(points, radius, avoid)
+    return _picked(surface, points[clear], normals[clear], radius, rng, arc, _smooth)
 
 
-def _judged(surface: Surface, point: Points, normal: Points, radius: float, turn: float, seen: float) -> Place | None:
+def exposed(
+    surface: Surface, radius: float, rng: Generator, arc: float | None = None, avoid: Points | None = None
+) -> list[Place]:
+    """Places where the shape juts out (rims, corners, edges, handles; on a ball, anywhere), in the order of `find`.
+
+    A place's normal points away from the material around it. How much a place juts out is how far the centroid of
+    the surface within `radius` of it lies to one side: an integral invariant, 0 on a plane, 0.3 on a cube's edge,
+    0.4 on the rim of a thin wall, 0.5 at a cube's corner.
+    """
+    from scipy.spatial import cKDTree
+
+    pick = rng.choice(SAMPLES, size=COARSE, replace=False)
+    points, normals = surface.points[pick], surface.normals[pick]
+    one, other = cKDTree(points).query_pairs(radius, output_type="ndarray").T
+    one, other = np.concatenate([one, other]), np.concatenate([other, one])
+    count = np.bincount(one, minlength=COARSE)
+    total = np.stack([np.bincount(one, points[other, k], minlength=COARSE) for k in range(3)], axis=1)
+    outward = points - (total + points) / (count[:, None] + 1)
+    juts = np.linalg.norm(outward, axis=1)
+    outward /= np.maximum(juts, 1e-12)[:, None]
+    # In an inner corner the centroid lies on the side of the air.
+    juts *= np.einsum("ij,ij->i", outward, normals) > 0
+    wanted = np.flatnonzero((juts > EXPOSED * juts.max()) & _clear(points, radius, avoid))
+    wanted = wanted[: CANDIDATES if arc is None else WIDER * CANDIDATES]
+    return _picked(surface, points[wanted], outward[wanted], radius, rng, arc, _jutting)
+
+
+def _clear(points: Points, radius: float, avoid: Points | None) -> NDArray[np.bool_]:
+    from scipy.spatial import cKDTree
+
+    if avoid is None or not len(avoid):
+        return np.ones(len(points), dtype=bool)
+    return np.asarray(cKDTree(avoid).query(points)[0] > APART * radius)
+
+
+_Marks = Callable[[Surface, Points, Points, float], tuple[Points, tuple[float, ...]] | None]
+"""A place's normal, and marks of how well a defect of a radius fits there, each 1 or more where nothing is amiss."""
+
+
+def _picked(
+    surface: Surface, points: Points, normals: Points, radius: float, rng: Generator, arc: float | None, marks: _Marks
+) -> list[Place]:
+    seen, share = surface.seen(points, normals)
+    if arc is None:
+        order = np.flatnonzero(seen > HARDLY)
+    else:
+        order = np.argsort(np.abs(share - arc), kind="stable")
+        order = order[share[order] > 0] if arc > 0 else order
+    places: list[Place] = []
+    unspoilt = 0
+    for k in order:
+        found = marks(surface, points[k], normals[k], radius)
+        if found is None:
+            continue
+        normal, values = found
+        # A place that looks at another part of the object lies in its shade, inside a cup or behind a handle: bad,
+        # unless it is to be hard to see.
+        free = surface.hits((points[k] + CLEAR * normal)[None], normal)[0] if arc is None else ()
+        shade = (seen[k] / MIN_SEEN, float(free[0]) if len(free) else 1.0) if arc is None else ()
+        fit = float(np.prod(np.clip((*values, *shade), 0, 1)))
+        u, v = frame(normal, float(rng.uniform(0, 2 * np.pi)))
+        places.append(Place(points[k], normal, u, v, fit=fit, seen=float(seen[k]), arc=float(share[k])))
+        unspoilt += fit == 1
+        if unspoilt == ENOUGH:
+            break
+    # A stable sort: the unspoilt places, all of fit 1, stay in the order that they were looked at in.
+    return sorted(places, key=lambda p: -p.fit)
+
+
+def _smooth(surface: Surface, point: Points, normal: Points, radius: float) -> tuple[Points, tuple[float, ...]] | None:
     around = surface.around(point, radius, normal)
     if len(around) < 4:
         return None
@@ -128,24 +219,26 @@ def _judged(surface: Surface, point: Points, normal: Points, radius: float, turn
     mean /= np.linalg.norm(mean)
     flat = float(np.quantile(surface.normals[around] @ mean, 0.05))
     cover = len(around) * surface.area / SAMPLES / (np.pi * radius**2)
-    # How far the disc's lower edge is from the floor; a level face may lie as low as it likes.
-    dip = 1.2 * radius * float(np.sqrt(max(0.0, 1 - mean[2] ** 2)))
-    lifted = float(point[2]) / max(dip, CLEAR)
-    free = surface.hits((point + CLEAR * mean)[None], mean)[0]
-    # A place that looks at another part of the object lies in its shade: inside a cup, behind a handle.
-    room = float(free[0]) if len(free) else 1.0
-    marks = (seen / MIN_SEEN, flat / MIN_FLAT, cover / MIN_COVER, lifted, room)
-    fit = float(np.prod(np.clip(marks, 0, 1)))
-    return Place(point, mean, *frame(mean, turn), fit=fit, seen=seen)
+    # How far the disc's lower edge is from the floor; a level face may lie as low as it likes, if it looks up.
+    dip = 1.2 * radius * float(np.sqrt(max(0.0, 1 - mean[2] ** 2))) + 0.5 * radius * max(0.0, -float(mean[2]))
+    return mean, (flat / MIN_FLAT, cover / MIN_COVER, float(point[2]) / max(dip, CLEAR))
+
+
+def _jutting(surface: Surface, point: Points, normal: Points, radius: float) -> tuple[Points, tuple[float, ...]]:
+    return normal, (float(point[2]) / max(radius * (1 - float(normal[2])), CLEAR),)
 
 
 def bodies(shape: Shape) -> int:
     """Number of connected pieces of the surface."""
+    return int(pieces(shape).max()) + 1
+
+
+def pieces(shape: Shape) -> NDArray[np.int32]:
+    """For each vertex (V,) the number of the connected piece of the surface that it belongs to."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     a, b = shape.faces.ravel(), shape.faces[:, [1, 2, 0]].ravel()
-    count, _ = connected_components(
-        coo_array((np.ones(len(a)), (a, b)), shape=(len(shape.vertices),) * 2), directed=False
+    return np.asarray(
+        connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(len(shape.vertices),) * 2), directed=False)[1]
     )
-    return int(count)

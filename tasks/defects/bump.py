@@ -1,0 +1,56 @@
+"""Bulge and concavity: a smooth swelling or dent, full at the centre and gone at an irregular outline.
+
+Space itself is bent along one direction, by a smooth function of the position that nowhere runs faster than the
+position does. Such a map has an inverse, so a closed surface stays closed, never passes through itself, and both
+walls of a thin shell move together.
+"""
+
+import numpy as np
+from numpy.random import Generator
+
+from tasks.defects.made import LABEL_SHARE, Made, Misfit, Outline, smooth, window
+from tasks.defects.measure import spans
+from tasks.meshes import Shape
+from tasks.places import Place, Surface
+from tasks.refine import refine
+
+PLATEAU = 0.1
+CONTOUR = 0.75
+"""Where, as a share of the outline's radius, the displacement has fallen to LABEL_SHARE."""
+
+
+def bulge(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Generator) -> Made:
+    return _bump(1.0, surface, place, sizes, rng)
+
+
+def concavity(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Generator) -> Made:
+    return _bump(-1.0, surface, place, sizes, rng)
+
+
+def _bump(sign: float, surface: Surface, place: Place, sizes: tuple[float, ...], rng: Generator) -> Made:
+    radius, depth = sizes
+    outline = Outline(rng, 0.12)
+    support = radius / CONTOUR
+    fade = max(2.2 * depth, 0.6 * support)
+    fine = refine(
+        surface.shape.vertices,
+        surface.shape.faces,
+        longest=radius / 10,
+        distance=lambda points: np.asarray(np.linalg.norm(points - place.point, axis=1)),
+        radius=1.3 * support,
+    )
+    x, y, below = place.local(fine.vertices)
+    ratio = np.hypot(x, y) / (support * outline(np.arctan2(y, x)))
+    share = (1 - smooth((ratio - PLATEAU) / (1 - PLATEAU))) * window(below, 0.6 * support, fade)
+    moved = fine.vertices + sign * depth * share[:, None] * place.normal
+    label = share > LABEL_SHARE * share.max()
+    front = label & (below < max(0.02, 0.5 * surface.thickness(place.point, place.normal)))
+    if not front.any():
+        raise Misfit
+    return Made(
+        Shape(moved, fine.faces),
+        label,
+        *spans(x[front], y[front]),
+        depth=float(np.linalg.norm(moved - fine.vertices, axis=1).max()),
+        at=place.point,
+    )
