@@ -1,8 +1,9 @@
 """What light a sky throws on a surface: irradiance by the surface's normal, from nine numbers.
 
-Diffuse light from far away is a smooth function of the normal: nine spherical harmonics hold it to within about one
-per cent (Ramamoorthi and Hanrahan, An Efficient Representation for Irradiance Environment Maps, 2001). The lower half
-of a sky is hidden by the floor, which is taken as a grey surface under the upper half.
+Diffuse light from far away is a smooth function of the normal: nine spherical harmonics hold it to a few per cent
+on average, less well straight under a small bright lamp (Ramamoorthi and Hanrahan, An Efficient Representation for
+Irradiance Environment Maps, 2001). The lower half of a sky is hidden by the floor, which is taken as a grey surface
+under the upper half.
 """
 
 import os
