@@ -73,18 +73,32 @@ def render(shard: Shard, ctx: Context) -> Iterator[Row]:
 def _frames(instance: Instance, thing: Thing, scene: scenes.Scene, take: Take, ctx: Context) -> blender.Frames:
     """The frames of the wanted clips, one clip after the other."""
     want, how = ctx.settings, ctx.recipe.render
-    mesh = ctx.scratch / "mesh.npz"
+    orbit = scenes.orbit(scene, thing.shape.vertices, want)
+    clips = orbit.cameras.reshape(want.clips, want.clip_frames, 3)[[clip for clip, _ in take.clips]]
+    wanted = job(
+        thing, scene, replace(orbit, cameras=clips.reshape(-1, 3)), want, ctx.scratch,
+        seed=int(ctx.rng(f"{instance.key}/noise").integers(2**31)),
+        threads=max(1, len(os.sched_getaffinity(0)) // ctx.recipe.run.workers),
+        max_frames=how.frames_per_process,
+    )  # fmt: skip
+    return blender.run(wanted, ctx.scratch, how.blender, how.stall_seconds)
+
+
+def job(
+    thing: Thing, scene: scenes.Scene, orbit: scenes.Orbit, want: Render, folder: Path, *, seed: int, threads: int = 1,
+    max_frames: int = 500,
+) -> blender.Job:  # fmt: skip
+    """What a Blender worker needs to film `thing` from every camera of `orbit`; the mesh is written to `folder`."""
+    mesh = folder / "mesh.npz"
     arrays: dict[str, Any] = {"vertices": thing.shape.vertices, "faces": thing.shape.faces}
     if thing.label is not None:
         arrays["label"] = thing.label
     np.savez(mesh, **arrays)
-    orbit = scenes.orbit(scene, thing.shape.vertices, want)
-    clips = orbit.cameras.reshape(want.clips, want.clip_frames, 3)[[clip for clip, _ in take.clips]]
-    job = blender.Job(
+    return blender.Job(
         mesh=mesh.name,
         mesh_sha256=_sha256(*arrays.values()),
         scene=scene.as_dict(),
-        cameras=clips.reshape(-1, 3).tolist(),
+        cameras=orbit.cameras.tolist(),
         look_at=orbit.look_at.tolist(),
         focal_mm=scene.focal_mm,
         width=want.width,
@@ -93,13 +107,12 @@ def _frames(instance: Instance, thing: Thing, scene: scenes.Scene, take: Take, c
         denoise=want.denoise,
         bounces=want.bounces,
         device=want.device,
-        seed=int(ctx.rng(f"{instance.key}/noise").integers(2**31)),
+        seed=seed,
         mask=thing.label is not None,
         pair=want.pair,
-        threads=max(1, len(os.sched_getaffinity(0)) // ctx.recipe.run.workers),
-        max_frames=how.frames_per_process,
+        threads=threads,
+        max_frames=max_frames,
     )
-    return blender.run(job, ctx.scratch, how.blender, how.stall_seconds)
 
 
 def _sha256(*arrays: np.ndarray) -> str:
