@@ -7,6 +7,7 @@ from nodes import (
     Colour,
     Inputs,
     between,
+    blend,
     bump,
     cells,
     colour,
@@ -26,7 +27,7 @@ DYED = (
     (0.30, 0.12, 0.22), (0.46, 0.42, 0.36), (0.10, 0.26, 0.29),
 )  # fmt: skip
 NATURAL = ((0.50, 0.43, 0.32), (0.36, 0.33, 0.25), (0.22, 0.24, 0.15), (0.29, 0.045, 0.035), (0.15, 0.17, 0.21))
-INDIGO = ((0.035, 0.07, 0.17), (0.06, 0.11, 0.22), (0.02, 0.028, 0.055), (0.12, 0.18, 0.28))
+INDIGO = ((0.022, 0.05, 0.14), (0.035, 0.075, 0.18), (0.014, 0.02, 0.042), (0.07, 0.12, 0.22))
 SHEEP = ((0.17, 0.14, 0.10), (0.13, 0.14, 0.12), (0.20, 0.20, 0.19), (0.16, 0.09, 0.06))
 
 
@@ -52,10 +53,11 @@ def canvas(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 def denim(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Blue warp over white weft in diagonal lines, washed out in places."""
     base = colour(rng, INDIGO)
-    lines = twill(tree, where, rng.uniform(40.0, 48.0))
+    lines = twill(tree, where, rng.uniform(30.0, 36.0))
     washed = noise(tree, scattered(tree, rng, where), 5.0, 2.0)
     white = maths(tree, "MULTIPLY_ADD", lines, 0.2, washed)
-    return _cloth(ramp(tree, white, base, (0.24, 0.31, 0.42, 1.0), 0.34, 1.1), bump(tree, lines, 0.001), sheen=0.1)
+    dyed = ramp(tree, white, shade(base, 0.8), blend(base, (0.30, 0.36, 0.46, 1.0), 0.45), 0.35, 0.9)
+    return _cloth(dyed, bump(tree, lines, 0.0012), sheen=0.0)
 
 
 def felt(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
@@ -63,8 +65,8 @@ def felt(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, DYED)
     matted = noise(tree, scattered(tree, rng, where), rng.uniform(26.0, 34.0), 2.0)
     return _cloth(
-        ramp(tree, matted, shade(base, 0.82), shade(base, 1.12), 0.3, 0.7),
-        bump(tree, matted, 0.006),
+        ramp(tree, matted, shade(base, 0.84), shade(base, 1.1), 0.3, 0.7),
+        bump(tree, matted, 0.004),
         sheen=0.8,
         tint=shade(base, 2.5),
     )

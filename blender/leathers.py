@@ -59,7 +59,7 @@ def worn(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     place = scattered(tree, rng, where)
     rubbed = between(tree, noise(tree, place, rng.uniform(4.5, 6.5), 4.0), 0.50, 0.62)
     grain = cells(tree, place, 36.0)["Distance"]
-    pale = blend(shade(base, 1.5), (0.42, 0.28, 0.16, 1.0), 0.55)
+    pale = blend(shade(base, 1.5), (0.42, 0.28, 0.16, 1.0), 0.42)
     finish = mixed(tree, rubbed, shade(base, 0.8), pale)
     return {
         "Base Color": mixed(tree, 1.0, finish, between(tree, grain, 0.2, 0.9, 1.1, 0.6), "MULTIPLY"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 
 
 def appended(name: str, path: Path, material: str) -> Any:
@@ -33,6 +34,28 @@ def appended(name: str, path: Path, material: str) -> Any:
     made.name = name
     made.displacement_method = "BUMP"  # the geometry is the label's: nothing may move it
     return made
+
+
+def unwrap(mesh: Any, repeat: float) -> None:
+    """Give a mesh of triangles the texture coordinates that such materials reckon with, as if it lay in a box.
+
+    Each face takes the side of the box that it looks at most; pictures repeat `repeat` times per unit.
+    """
+    corners = np.empty(len(mesh.vertices) * 3, np.float32)
+    loops = np.empty(len(mesh.loops), np.int32)
+    normals = np.empty(len(mesh.polygons) * 3, np.float32)
+    mesh.vertices.foreach_get("co", corners)
+    mesh.loops.foreach_get("vertex_index", loops)
+    mesh.polygons.foreach_get("normal", normals)
+    normals = normals.reshape(-1, 3)
+    side = np.abs(normals).argmax(axis=1)
+    rightwards = np.sign(np.take_along_axis(normals, side[:, None], axis=1)) * np.array([1, -1, 1])[side][:, None]
+    across, upwards = np.array([1, 0, 0])[side], np.array([2, 2, 1])[side]
+    triangles = corners.reshape(-1, 3)[loops].reshape(-1, 3, 3)
+    u = np.take_along_axis(triangles, across[:, None, None], axis=2)[..., 0] * rightwards
+    v = np.take_along_axis(triangles, upwards[:, None, None], axis=2)[..., 0]
+    layer = mesh.uv_layers.new(name="UVMap")
+    layer.uv.foreach_set("vector", (np.stack([u, v], axis=2) * repeat).astype(np.float32).ravel())
 
 
 def _trees(tree: Any) -> Iterator[Any]:

@@ -5,12 +5,14 @@ from typing import Any
 
 import bpy
 import numpy as np
+from libraries import unwrap
 from materials import material
 from mathutils import Vector
 from renderer import engine
 from sky import world
 from surfaces import FLOORS, MATERIALS
 
+OBJECT = "object"
 LABEL = "label"
 SHARP_DEG = 32.0
 """Edges sharper than this stay edges; flatter ones are shaded smooth."""
@@ -24,7 +26,8 @@ SENSOR_MM = 36.0
 def build(job: dict[str, Any], folder: Path) -> Any:
     """The scene of a job, ready to render; file names in the job are relative to `folder`.
 
-    Raises ValueError, in one sentence, for a job that cannot be built (mesh, environment, device).
+    Raises ValueError, in one sentence, for a job that cannot be built (mesh, material, environment),
+    and devices.NoDevice.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -56,7 +59,7 @@ def _object(scene: Any, path: Path, wanted: dict[str, Any], mask: bool, folder: 
             arrays = {k: data[k] for k in ("vertices", "faces", *([LABEL] if mask else []))}
     except (OSError, KeyError, ValueError) as e:
         raise ValueError(f"mesh {path.name}: cannot be read ({e})") from e
-    mesh = _mesh("object", arrays["vertices"], arrays["faces"])
+    mesh = _mesh(OBJECT, arrays["vertices"], arrays["faces"])
     if mask:
         layer = mesh.attributes.new(LABEL, "FLOAT", "POINT")
         layer.data.foreach_set("value", np.ascontiguousarray(arrays[LABEL], np.float32))
@@ -64,7 +67,9 @@ def _object(scene: Any, path: Path, wanted: dict[str, Any], mask: bool, folder: 
     mesh.set_sharp_from_angle(angle=np.radians(SHARP_DEG))
     label = LABEL if mask else None
     mesh.materials.append(material("surface", wanted["material"], wanted["material_seed"], MATERIALS, folder, label))
-    thing = bpy.data.objects.new("object", mesh)
+    if wanted["material"].get("blend"):
+        unwrap(mesh, wanted["material"]["repeat"])
+    thing = bpy.data.objects.new(OBJECT, mesh)
     thing.rotation_euler.z = np.radians(wanted["yaw"])
     scene.collection.objects.link(thing)
 
@@ -87,6 +92,8 @@ def _floor(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
     square = np.array([[-r, -r, 0], [r, -r, 0], [r, r, 0], [-r, r, 0]], np.float32)
     mesh = _mesh("floor", square, np.array([[0, 1, 2], [0, 2, 3]]))
     mesh.materials.append(material("floor", wanted["floor"], wanted["floor_seed"], FLOORS, folder))
+    if wanted["floor"].get("blend"):
+        unwrap(mesh, wanted["floor"]["repeat"])
     floor = bpy.data.objects.new(FLOOR, mesh)
     floor.scale = (1 / FLOOR_TEXTURE,) * 3
     scene.collection.objects.link(floor)
