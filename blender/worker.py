@@ -2,12 +2,13 @@
 
 The job file says everything; file names in it are relative to it. Frames come out as
 `<output>/<number>.png` (8-bit RGB, view transform applied) beside `<number>.mask.png` (8-bit grey,
-255 = the defect covers the whole pixel), the mask first and each under a temporary name until it is
-whole: a frame that exists is done, and is never rendered again. Standard output gets one JSON line
-per frame.
+255 = the defect covers the whole pixel) and, for a pair of two renders, `<number>.marked.png`. The
+picture comes last, and each under a temporary name until it is whole: a frame that exists is done, and
+is never rendered again. `<output>/by.txt` says which Blender on which kind of device made them. Standard
+output gets one JSON line per frame.
 
-Exit codes: 0 all frames done or `max_frames` rendered; 2 the job cannot be rendered; 28 the disk is
-full; 3 the parent is gone; any other: Blender failed.
+Exit codes: 0 all frames done or `max_frames` rendered; 2 the job cannot be rendered; 4 its device is not
+there; 28 the disk is full; 3 the parent is gone; 64 a wrong call; any other: Blender failed.
 """
 
 import os
@@ -23,7 +24,7 @@ import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-BAD_JOB, PARENT_GONE, DISK_FULL = 2, 3, 28
+BAD_JOB, PARENT_GONE, NO_DEVICE, DISK_FULL, WRONG_CALL = 2, 3, 4, 28, 64
 PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -77,26 +78,35 @@ def render(job: dict[str, Any], folder: Path) -> int:
     if not todo:
         return 0
     bpy = start_blender(job["threads"])
+    import devices
+    import exposure
+    import outputs
     import scene as scenery
 
     started = time.perf_counter()
     try:
         scene = scenery.build(job, folder)
+        exposure.settle(scene, job)
+        outputs.prepare(scene, job)
+    except devices.NoDevice as e:
+        say(error=str(e))
+        return NO_DEVICE
     except ValueError as e:
         say(error=str(e))
         return BAD_JOB
-    (output / "blender.txt").write_text(bpy.app.version_string)
-    say(blender=bpy.app.version_string, frames=len(todo), build_s=round(time.perf_counter() - started, 3))
+    kind, device = devices.used(scene)
+    sign(output / "by.txt", f"{bpy.app.version_string} {kind}")
+    say(blender=bpy.app.version_string, device=device, build_s=round(time.perf_counter() - started, 3))
     for number in todo:
         wall, cpu = time.perf_counter(), time.process_time()
         scenery.aim(scene, job["cameras"][number], job["look_at"])
-        made = _render_frame(scene, output, job["mask"])
-        for temporary in made:
+        made = outputs.render(scene, job, output)
+        for temporary in made.values():
             if not whole(temporary):
                 full = shutil.disk_usage(output).free < 2 * job["width"] * job["height"] * 4
                 say(error=f"{temporary.name}: not written whole" + (": No space left on device" if full else ""))
                 return DISK_FULL if full else 1
-        for temporary, suffix in reversed(list(zip(made, (".png", ".mask.png"), strict=False))):
+        for suffix, temporary in made.items():
             os.replace(temporary, output / f"{number:05d}{suffix}")
         say(
             frame=number,
@@ -106,29 +116,17 @@ def render(job: dict[str, Any], folder: Path) -> int:
     return 0
 
 
-def _render_frame(scene: Any, output: Path, mask: bool) -> list[Path]:
-    """Render the camera's view to temporary files: the picture and, if wanted, the mask."""
-    import bpy
-
-    picture = output / "now.png"
-    made = [picture]
-    for old in output.glob("now*"):
-        old.unlink()
-    scene.render.filepath = str(picture)
-    if mask:
-        node = scene.compositing_node_group.nodes["mask"]
-        node.directory, node.file_name = str(output), "nowmask"
-    bpy.ops.render.render(write_still=True)
-    if mask:
-        made += sorted(output.glob("nowmask*")) or [output / "nowmask.png"]
-    return made
+def sign(path: Path, by: str) -> None:
+    """Add what is about to render to what rendered before it, on this machine or another."""
+    before = path.read_text().split(", ") if path.exists() else []
+    path.write_text(", ".join(sorted({*before, by})))
 
 
 def main() -> int:
     arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
     if len(arguments) != 1:
         print("usage: python blender/worker.py job.json", file=sys.stderr)
-        return BAD_JOB
+        return WRONG_CALL
     threading.Thread(target=watch_parent, daemon=True).start()
     path = Path(arguments[0]).resolve()
     sys.path.insert(0, str(Path(__file__).resolve().parent))

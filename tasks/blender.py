@@ -11,25 +11,23 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from schemas.errors import DefectoryError, WorkerError
+from schemas.errors import BadInput, DefectoryError, WorkerError
 from tasks.workspace import write_atomic
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKER = ROOT / "blender" / "worker.py"
-BAD_JOB, DISK_FULL = 2, 28
+BAD_JOB, NO_DEVICE, DISK_FULL = 2, 4, 28
 """Exit codes of the worker; 28 is also errno's ENOSPC."""
 POLL_SECONDS = 0.1
 FRAME = re.compile(r"(\d{5,})\.png")
-STOP = threading.Event()
-"""Set by `stop`: every running worker is killed and no new one is started in this process."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,13 @@ class Job:
     denoise: str
     bounces: int
     device: str
+    """`cpu`, a kind of GPU, or `auto`: the best GPU that is there, else the CPU."""
     seed: int
     mask: bool
     threads: int
     max_frames: int
+    pair: str = "one"
+    """`two`: a second render of every frame that has a mask, with the defect painted red."""
     output: str = "frames"
 
     def decisive(self) -> dict[str, Any]:
@@ -65,14 +66,20 @@ class Frames:
     """The finished frames of a job."""
 
     folder: Path
-    blender: str
-    """Version of the Blender that made them."""
+    by: str
+    """What made them: the version of Blender and the kind of device, such as `5.0.1 cpu`."""
 
     def picture(self, number: int) -> np.ndarray:
         """RGB, (H, W, 3) uint8. Raises WorkerError for an unreadable file, after removing it."""
         import cv2
 
         return np.ascontiguousarray(self._read(f"{number:05d}.png", cv2.IMREAD_COLOR)[..., ::-1])
+
+    def marked(self, number: int) -> np.ndarray:
+        """The second render of a pair, with the defect painted red; RGB, (H, W, 3) uint8."""
+        import cv2
+
+        return np.ascontiguousarray(self._read(f"{number:05d}.marked.png", cv2.IMREAD_COLOR)[..., ::-1])
 
     def mask(self, number: int) -> np.ndarray:
         """Share of each pixel that the visible defect covers, in 255ths, (H, W) uint8."""
@@ -115,17 +122,20 @@ def interpreter(blender: str) -> list[str]:
     return [str(python)]
 
 
-def stop() -> None:
-    """Kill every worker of this process and let no new one start: for a handler of SIGTERM or SIGINT."""
-    STOP.set()
-
-
-def run(job: Job, folder: Path, blender: str = "", stall_seconds: float = 300.0, worker: Path = WORKER) -> Frames:
+def run(
+    job: Job,
+    folder: Path,
+    blender: str = "",
+    stall_seconds: float = 300.0,
+    worker: Path = WORKER,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Frames:
     """Render what is missing of a job in `folder`, by as many workers, one after the other, as it takes.
 
-    A worker that finishes no frame for `stall_seconds` is killed. Raises WorkerError when a worker ends
-    without having added a frame (worth another try), DefectoryError for what a retry does not heal: a
-    job that cannot be rendered, a full disk, an interrupt, no Blender.
+    `report` is told how many of the job's frames are done, now and then. A worker that finishes no frame for
+    `stall_seconds` is killed. Raises WorkerError when a worker ends without having added a frame (worth another
+    try), BadInput for a job that cannot be rendered because of what it is made of, and DefectoryError for what
+    every job would meet: a device that is not there, a full disk, an interrupt, no Blender.
     """
     command = interpreter(blender)
     path, frames, log = folder / "job.json", folder / job.output, folder / "blender.log"
@@ -137,16 +147,19 @@ def run(job: Job, folder: Path, blender: str = "", stall_seconds: float = 300.0,
     done = _count(frames)
     while done < len(job.cameras):
         start = log.stat().st_size if log.exists() else 0
-        code = _watched(command, frames, log, stall_seconds)
+        code = _watched(command, frames, log, stall_seconds, lambda n: report(n, len(job.cameras)))
         before, done = done, _count(frames)
+        report(done, len(job.cameras))
         said = _said(log, start)
         if code == DISK_FULL or "No space left on device" in said:
             raise DefectoryError(
                 f"{folder}: the disk is full; free some space and run the same command again, it continues"
             )
         if code == BAD_JOB:
-            raise DefectoryError(f"Blender cannot render this: {said}")
-        if STOP.is_set() or code == -signal.SIGINT:
+            raise BadInput(said or "Blender cannot render this, and did not say why")
+        if code == NO_DEVICE:
+            raise DefectoryError(f"render.{said}")
+        if code == -signal.SIGINT:
             raise DefectoryError("rendering was interrupted; run the same command again, it continues")
         if done == before:
             why = (
@@ -157,8 +170,8 @@ def run(job: Job, folder: Path, blender: str = "", stall_seconds: float = 300.0,
             raise WorkerError(
                 f"the Blender worker {why} at frame {done} of {len(job.cameras)}: {said or 'it said nothing'}"
             )
-    version = frames / "blender.txt"
-    return Frames(frames, version.read_text().strip() if version.exists() else "unknown")
+    by = frames / "by.txt"
+    return Frames(frames, by.read_text().strip() if by.exists() else "unknown")
 
 
 def _of_another_job(path: Path, job: Job) -> bool:
@@ -176,20 +189,22 @@ def _count(frames: Path) -> int:
     return sum(1 for file in frames.iterdir() if FRAME.fullmatch(file.name))
 
 
-def _watched(command: list[str], frames: Path, log: Path, stall_seconds: float) -> int | None:
+def _watched(
+    command: list[str], frames: Path, log: Path, stall_seconds: float, report: Callable[[int], None]
+) -> int | None:
     """Exit code of one worker; None when it had to be killed because it made no progress."""
     with open(log, "ab") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
     try:
-        count, since = _count(frames), time.monotonic()
+        count, since = -1, time.monotonic()
         while (code := process.poll()) is None:
-            if STOP.wait(POLL_SECONDS):
-                return None
             now = _count(frames)
             if now != count:
                 count, since = now, time.monotonic()
+                report(now)
             elif time.monotonic() - since > stall_seconds:
                 return None
+            time.sleep(POLL_SECONDS)
         return code
     finally:
         if process.poll() is None:

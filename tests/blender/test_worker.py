@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pytest import MonkeyPatch
 
 from tasks import blender
 
@@ -44,20 +45,31 @@ def test_a_finished_job_ends_well_without_starting_blender(tmp_path: Path) -> No
 
 
 def test_wrong_calls_have_an_exit_code_of_their_own(tmp_path: Path) -> None:
-    assert worker(cwd=tmp_path).returncode == blender.BAD_JOB
+    assert worker(cwd=tmp_path).returncode == 64
     done = worker("none.json", cwd=tmp_path)
     assert done.returncode == 1 and "none.json" in done.stdout
 
 
-def test_both_sides_agree_on_the_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_sides_agree_on_the_exit_codes(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(blender.WORKER.parent))
     import worker as theirs
 
-    assert (theirs.BAD_JOB, theirs.DISK_FULL) == (blender.BAD_JOB, blender.DISK_FULL)
+    for code in ("BAD_JOB", "NO_DEVICE", "DISK_FULL"):
+        assert getattr(theirs, code) == getattr(blender, code)
+
+
+def test_frames_tell_every_kind_of_device_that_made_some_of_them(tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(blender.WORKER.parent))
+    import worker as theirs
+
+    by = tmp_path / "by.txt"
+    for kind, words in (("optix", "5.0.1 optix"), ("optix", "5.0.1 optix"), ("cpu", "5.0.1 cpu, 5.0.1 optix")):
+        theirs.sign(by, f"5.0.1 {kind}")
+        assert by.read_text() == words
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 12, 60])
-def test_a_picture_is_whole_only_to_its_last_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+def test_a_picture_is_whole_only_to_its_last_byte(tmp_path: Path, monkeypatch: MonkeyPatch, cut: int) -> None:
     monkeypatch.syspath_prepend(str(blender.WORKER.parent))
     import worker as theirs
 

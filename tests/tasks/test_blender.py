@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from schemas.errors import DefectoryError, WorkerError
+from schemas.errors import BadInput, DefectoryError, WorkerError
 from tasks import blender
 
 pytestmark = pytest.mark.whole
@@ -30,7 +30,7 @@ WRITER = """
     out = job_file.parent / job["output"]
     starts = job_file.parent / "starts"
     starts.write_text(str(int(starts.read_text()) + 1) if starts.exists() else "1")
-    (out / "blender.txt").write_text("9.9")
+    (out / "by.txt").write_text("9.9 cpu")
 
     def render(most):
         todo = [n for n in range(len(job["cameras"])) if not (out / f"{n:05d}.png").exists()]
@@ -82,7 +82,7 @@ def test_workers_that_die_or_hang_are_started_again_while_they_progress(worker, 
     frames = blender.run(job(max_frames=2), tmp_path / "work", stall_seconds=3, worker=worker(body))
     assert sorted(p.read_text() for p in frames.folder.glob("*.png")) == [f"frame {n}" for n in range(FRAMES)]
     assert starts(tmp_path / "work") == times
-    assert frames.blender == "9.9"
+    assert frames.by == "9.9 cpu"
 
 
 BAD = [
@@ -94,9 +94,15 @@ BAD = [
     ("print('write: No space left on device'); sys.exit(1)", DefectoryError, "the disk is full; free some space"),
     ("sys.exit(28)", DefectoryError, "the disk is full"),
     (
-        """print(json.dumps({'error': 'device optix: no such device on this machine'})); sys.exit(2)""",
+        """print(json.dumps({'error': 'environment sky.hdr: not a picture'})); sys.exit(2)""",
+        BadInput,
+        "environment sky.hdr: not a picture",
+    ),
+    ("sys.exit(2)", BadInput, "did not say why"),
+    (
+        """print(json.dumps({'error': 'device optix: there is no such GPU on this machine'})); sys.exit(4)""",
         DefectoryError,
-        "Blender cannot render this: device optix",
+        "render.device optix: there is no such GPU",
     ),
     ("os.kill(os.getpid(), signal.SIGINT)", DefectoryError, "interrupted; run the same command again"),
 ]
@@ -108,7 +114,7 @@ def test_what_cannot_go_on_is_one_clear_sentence(worker, tmp_path, body, error, 
     with pytest.raises(DefectoryError) as caught:
         blender.run(job(), tmp_path / "work", stall_seconds=0.5, worker=worker(body))
     assert words in str(caught.value)
-    assert type(caught.value) is error, "only what a retry may heal is a WorkerError"
+    assert type(caught.value) is error, "a retry may heal a WorkerError; BadInput is this job's own fault"
 
 
 def test_finished_frames_survive_a_failure_and_are_not_made_again(worker, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -160,15 +166,12 @@ def wait_for(condition, seconds: float = 20.0) -> None:  # type: ignore[no-untyp
         time.sleep(0.05)
 
 
-def test_an_error_in_the_parent_leaves_no_worker_behind(worker, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    def interrupted(_: float) -> bool:
+def test_an_error_in_the_parent_leaves_no_worker_behind(worker, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    def interrupted(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(blender.STOP, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        blender.run(
-            job(), tmp_path / "work", worker=worker("(out / 'pid').write_text(str(os.getpid())); time.sleep(60)")
-        )
+        blender.run(job(), tmp_path / "work", worker=worker("time.sleep(60)"), report=interrupted)
     running = [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in read(p)]
     assert not running
 
@@ -180,11 +183,11 @@ def read(path: Path) -> bytes:
         return b""
 
 
-def test_stop_ends_every_run_of_this_process(worker, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(blender, "STOP", type(blender.STOP)())
-    blender.stop()
-    with pytest.raises(DefectoryError, match="interrupted"):
-        blender.run(job(), tmp_path / "work", worker=worker("time.sleep(60)"))
+def test_the_frames_that_are_done_are_counted(worker, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    seen: list[tuple[int, int]] = []
+    slow = "for _ in range(5): render(1); time.sleep(0.25)"
+    blender.run(job(), tmp_path / "work", worker=worker(slow), report=lambda *done: seen.append(done))
+    assert seen == sorted(seen) and seen[-1] == (FRAMES, FRAMES) and len(set(seen)) > 2
 
 
 def test_a_missing_environment_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -217,9 +220,11 @@ def test_a_blender_executable_gets_its_own_arguments(tmp_path: Path) -> None:
 def test_frames_come_back_as_rgb_and_a_broken_one_is_set_aside(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "00000.png"), np.full((4, 6, 3), (30, 20, 10), np.uint8))  # cv2 writes BGR
     cv2.imwrite(str(tmp_path / "00000.mask.png"), np.full((4, 6), 77, np.uint8))
+    cv2.imwrite(str(tmp_path / "00000.marked.png"), np.full((4, 6, 3), (0, 0, 255), np.uint8))
     (tmp_path / "00001.png").write_bytes(b"broken")
-    frames = blender.Frames(tmp_path, "5.0")
+    frames = blender.Frames(tmp_path, "5.0 cpu")
     assert (frames.picture(0) == (10, 20, 30)).all() and frames.picture(0).shape == (4, 6, 3)
+    assert (frames.marked(0) == (255, 0, 0)).all()
     assert (frames.mask(0) == 77).all() and frames.mask(0).shape == (4, 6)
     with pytest.raises(WorkerError, match=r"00001\.png"):
         frames.picture(1)
