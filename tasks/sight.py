@@ -21,7 +21,7 @@ FEW = 128
 """So many coarse points give an area to within some per cent; fewer are counted again with the fine ones."""
 CLEAR = 1e-5
 """Rays start so far off the surface, at a longest side of 1: past the face they start on, before any wall."""
-AROUND = 2048
+AROUND = 1024
 """Points on the surroundings of a defect."""
 LIKE = 24
 """Each point of a defect is compared with so many of its surroundings."""
@@ -71,6 +71,7 @@ class Subject:
         """`label` (V,) is 1 on the defect and 0 elsewhere. Raises ValueError when it marks nothing."""
         from embreex import rtcore_scene
         from embreex.mesh_construction import TriangleMesh
+        from scipy.spatial import cKDTree
 
         self._faces = shape.faces
         self._corners = shape.vertices[shape.faces]
@@ -85,14 +86,20 @@ class Subject:
         self._normals = cross / np.maximum(2 * self._areas, 1e-300)[:, None]
         self._marked = self._label.max(axis=1) > 0.5
         self.coarse, self.fine = (self._spread(self._marked, n) for n in (COARSE, FINE))
+        self._nearest = cKDTree(self.coarse.places).query(self.fine.places)[1]
 
     def seen(self, camera: Camera, light: Light | None = None) -> Seen:
-        """What the camera sees of the defect; without `light`, the contrast is 0."""
-        lit = [self.contrast(p, light) if light else np.zeros(len(p.areas)) for p in (self.coarse, self.fine)]
+        """What the camera sees of the defect; without `light`, the contrast is 0.
+
+        Frames follow each other closely, as on an orbit.
+        """
+        coarse = self.contrast(light) if light else np.zeros(len(self.coarse.areas))
         frames = np.arange(len(camera.places))
-        found, count = self._looked(self.coarse, camera, frames, lit[0])
-        again = np.flatnonzero(count < FEW)
-        better, _ = self._looked(self.fine, camera, again, lit[1])
+        found, count = self._looked(self.coarse, camera, frames, coarse)
+        # A frame with no point seen, between others like it, shows nothing.
+        some = np.logical_or.reduce([np.roll(count > 0, step) for step in (-2, -1, 0, 1, 2)])
+        again = np.flatnonzero(some & (count < FEW))
+        better, _ = self._looked(self.fine, camera, again, coarse[self._nearest])
         for field in fields(Seen):
             getattr(found, field.name)[again] = getattr(better, field.name)
         return found
@@ -169,8 +176,8 @@ class Subject:
 
     # --- shading ---------------------------------------------------------------------------------------
 
-    def contrast(self, points: Points, light: Light) -> Array:
-        """By how much the diffuse shading of each point (N,) differs from that of its surroundings, in per cent.
+    def contrast(self, light: Light) -> Array:
+        """How each coarse point (N,) differs in diffuse shading from its surroundings, in per cent of the brighter.
 
         Shading is the sky's irradiance by the normal, times the share of the half space that nothing blocks: a
         smooth dent differs by its slopes, a hole or a crack by its darkness. The surroundings of a point are the
@@ -178,7 +185,7 @@ class Subject:
         """
         from scipy.spatial import cKDTree
 
-        around = self._surroundings()
+        points, around = self.coarse, self._surroundings()
         if around is None:
             return np.full(len(points.areas), 100.0)
         reach = self._reach()
@@ -190,7 +197,7 @@ class Subject:
         _, near = cKDTree(position(around)).query(position(points), k=min(LIKE, len(around.areas)))
         usual = shade[near.reshape(len(points.areas), -1)].mean(axis=1)
         own = light(points.normals) * self._openness(points)
-        return np.asarray(100 * np.abs(own - usual) / np.maximum(usual, 1e-3))
+        return np.asarray(100 * np.abs(own - usual) / np.maximum(np.maximum(own, usual), 1e-9))
 
     def _reach(self) -> float:
         """How far from the defect its surroundings go: half its own extent, and not less than a hundredth."""
