@@ -86,8 +86,8 @@ def render(job: dict[str, Any], folder: Path) -> int:
     started = time.perf_counter()
     try:
         scene = scenery.build(job, folder)
+        outputs.prepare(scene, job)  # before the first render: a pass that is added later stays empty
         exposure.settle(scene, job)
-        outputs.prepare(scene, job)
     except devices.NoDevice as e:
         say(error=str(e))
         return NO_DEVICE
