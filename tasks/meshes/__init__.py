@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.meshes import cloud
 from tasks.meshes.files import AXES, UP, read
 from tasks.meshes.repair import repaired
 from tasks.meshes.shapes import Frame, Shape, framed, placed
@@ -34,6 +35,9 @@ def load(
     content, notes = read(path), list[str]()
     turn = AXES[up or UP.get(path.suffix.lower(), "z")]
     vertices, faces = content.vertices @ turn.T, content.faces
+    if not len(faces):
+        normals = None if content.normals is None else content.normals @ turn.T
+        vertices, faces = cloud.surface(path.name, vertices, normals, open_surface, notes)
     vertices, faces = repaired(path.name, vertices, faces, bodies, open_surface, notes)
     frame = framed(vertices)
     return Loaded(Shape(frame(vertices), faces.astype(np.int32)), tuple(notes), replace(frame, turn=turn))
