@@ -337,6 +337,59 @@ def verify(release_dir: Annotated[Path, typer.Argument(help="A release's folder.
         raise typer.Exit(1)
 
 
+@app.command()
+def evaluate(
+    release_dir: Annotated[Path, typer.Argument(help="A release's folder.", metavar="RELEASE_DIR")],
+    protocol: Annotated[str, typer.Option(help="How to ask and score: mmviad.", metavar="P")],
+    model: Annotated[str | None, typer.Option(help="Who is asked.", metavar="PROVIDER:NAME")] = None,
+    split: Annotated[str, typer.Option(help="The split to ask about.")] = "test",
+    split_protocol: Annotated[
+        str | None,
+        typer.Option(help="grouped, standard or unseen; that of the release's shards by default.", metavar="S"),
+    ] = None,
+    prompt: Annotated[str, typer.Option(help="main, structured, or image (one frame, one question).")] = "main",
+    limit: Annotated[int | None, typer.Option(help="Ask about this many clips only.", metavar="N")] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="Score this file of answers (JSONL) and ask nobody.", metavar="FILE")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; beside the release by default.")] = None,
+    budget_usd: Annotated[float, typer.Option(help="Hard stop for spending; 0 allows no paid request.", min=0)] = 0.0,
+    base_url: Annotated[str, typer.Option(help="Another server with the provider's interface.", metavar="URL")] = "",
+) -> None:
+    """Score a video language model on a release, asked now or from a file of answers."""
+    from tasks import scoreboard
+    from tasks.evaluate import evaluate as score
+    from tasks.evaluate import plain
+
+    def say(text: str) -> None:
+        if not _options["as_json"]:
+            print(text, file=sys.stderr, flush=True)
+
+    try:
+        result = score(
+            release_dir, protocol, model=model, split=split, split_protocol=split_protocol, prompt=prompt, limit=limit,
+            answers=answers, out=out, budget_usd=budget_usd, base_url=base_url, say=say,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print("\ndefectory: stopped; the same command continues where it was", file=sys.stderr)
+        raise typer.Exit(130) from None
+    about = f"{result.model} on {result.release}, {result.split_protocol} {result.split}, prompt {result.prompt}"
+    emit(
+        {**plain(result), "folder": result.folder},
+        table(
+            f"{about}: {result.scores.clips} clips of {result.scores.clusters} objects, in per cent",
+            scoreboard.rows(result),
+        ),
+        *(table(f"\nBy {facet.replace('_', ' ')}", rows) for facet, rows in scoreboard.breakdown(result)),
+        *(
+            [f"\nnot read, or refused: {'; '.join(f'{why} ({n})' for why, n in result.why.items())}"]
+            if result.why
+            else ()
+        ),
+        f"\nanswers cost {result.cost_usd:.4f} USD\nresults in {os.path.relpath(result.folder)}",
+    )
+
+
 @services_app.command("up")
 def services_up(
     media_root: Annotated[Path, typer.Option(help="The folder that Label Studio may show files from.")] = Path(

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from pycocotools import mask as rle
 
@@ -20,13 +19,11 @@ from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.recipe import Caption, Recipe
 from schemas.rows import Annotation, Interval, Mask, Media, Row, Sample, Score, Signal, annotation, digest
 from tasks import encoders, video
+from tasks.pictures import jpeg
 from tasks.stage import Context, Shard, stage
 
 CONCURRENT = 16
 """Samples of a shard that are worked on at once; each asks its candidates at once."""
-LONGEST_SIDE = 768
-"""Pixels; pictures are reduced to this before they are sent: models reduce, but bill, larger ones."""
-JPEG_QUALITY = 90
 
 
 def settings(recipe: Recipe) -> tuple[Caption, str, str]:
@@ -197,19 +194,6 @@ def picture_at(clip: Path, frame: int) -> np.ndarray:
         raise BadInput(f"{clip.name}: ends before frame {frame}; render it again")
     picture: np.ndarray = found.to_ndarray(format="rgb24")
     return picture
-
-
-def jpeg(picture: np.ndarray) -> bytes:
-    """JPEG of a picture, reduced to `LONGEST_SIDE`."""
-    scale = LONGEST_SIDE / max(picture.shape[:2])
-    if scale < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    )
-    if not done:
-        raise BadInput("the frame could not be encoded as JPEG")
-    return data.tobytes()
 
 
 def _row(sample: Sample, c: Candidate, ctx: Context) -> Annotation:

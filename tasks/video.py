@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -98,6 +98,22 @@ def frames(path: Path) -> Iterator[np.ndarray]:
     """RGB frames, (H, W, 3) uint8."""
     for frame in decoded(path):
         yield frame.to_ndarray(format="rgb24")
+
+
+def frames_at(path: Path, wanted: Sequence[int]) -> list[np.ndarray]:
+    """The frames with the ascending indices `wanted`, RGB (H, W, 3) uint8; only these are converted.
+
+    Raises BadInput when the clip ends before the last of them.
+    """
+    found: list[np.ndarray] = []
+    for index, frame in enumerate(decoded(path)):
+        if len(found) == len(wanted):
+            return found
+        if index == wanted[len(found)]:
+            found.append(frame.to_ndarray(format="rgb24"))
+    if len(found) < len(wanted):
+        raise BadInput(f"{path.name}: ends before frame {wanted[len(found)]}; encode it again")
+    return found
 
 
 def probe(path: Path) -> VideoFacts:

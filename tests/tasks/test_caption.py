@@ -14,8 +14,9 @@ from annotation.providers import DEFAULT_MODELS
 from schemas.errors import DefectoryError, WorkerError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Interval, Reject, Run, Sample
-from tasks.caption import Known, caption, frame_of, jpeg, middle, picture_at, settings
+from tasks.caption import Known, caption, frame_of, middle, picture_at, settings
 from tasks.keyframes import keyframes
+from tasks.pictures import jpeg
 from tasks.stage import cut
 from tasks.visibility import visibility
 from tasks.workspace import Workspace

@@ -1,0 +1,23 @@
+"""Pictures as models take them."""
+
+import cv2
+import numpy as np
+
+from schemas.errors import BadInput
+
+LONGEST_SIDE = 768
+"""Pixels; pictures are reduced to this before they are sent: models reduce, but bill, larger ones."""
+JPEG_QUALITY = 90
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """JPEG of a picture, (H, W, 3) uint8 RGB, reduced to `LONGEST_SIDE`."""
+    scale = LONGEST_SIDE / max(picture.shape[:2])
+    if scale < 1:
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    if not done:
+        raise BadInput("the frame could not be encoded as JPEG")
+    return data.tobytes()
