@@ -21,7 +21,9 @@ def appended(name: str, path: Path, material: str) -> Any:
             known = sorted(there.materials)
             wanted.materials = [material] if material in known else []
     except OSError as e:
-        raise ValueError(f"{where}: not a .blend file that this Blender ({bpy.app.version_string}) can read") from e
+        raise ValueError(
+            f"{where}: cannot be read; give a .blend file of Blender {bpy.app.version_string} or older"
+        ) from e
     if material not in known:
         raise ValueError(f"{where}: no material `{material}` in it; it has {', '.join(known) or 'none at all'}")
     made = wanted.materials[0]

@@ -20,7 +20,7 @@ RED = (1.0, 0.0, 0.0, 1.0)
 
 
 def material(
-    name: str, wanted: dict[str, Any], seed: int, builtin: Mapping[str, Surface], folder: Path, label: str | None = None
+    wanted: dict[str, Any], seed: int, builtin: Mapping[str, Surface], folder: Path, label: str | None = None
 ) -> Any:
     """The material `wanted` (a MaterialSpec as a dict); with `label`, that vertex attribute goes into the AOV `MARKED`.
 
@@ -28,9 +28,9 @@ def material(
     file that cannot be used.
     """
     if wanted.get("blend"):
-        made = appended(name, folder / wanted["blend"], wanted["material"])
+        made = appended(wanted["name"], folder / wanted["blend"], wanted["material"])
     else:
-        made = bpy.data.materials.new(name)
+        made = bpy.data.materials.new(wanted["name"])
         made.use_nodes = True
         tree = made.node_tree
         tree.nodes.clear()

@@ -66,7 +66,7 @@ def _object(scene: Any, path: Path, wanted: dict[str, Any], mask: bool, folder: 
     mesh.shade_smooth()
     mesh.set_sharp_from_angle(angle=np.radians(SHARP_DEG))
     label = LABEL if mask else None
-    mesh.materials.append(material("surface", wanted["material"], wanted["material_seed"], MATERIALS, folder, label))
+    mesh.materials.append(material(wanted["material"], wanted["material_seed"], MATERIALS, folder, label))
     if wanted["material"].get("blend"):
         unwrap(mesh, wanted["material"]["repeat"])
     thing = bpy.data.objects.new(OBJECT, mesh)
@@ -91,7 +91,7 @@ def _floor(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
     r = FLOOR_RADIUS * FLOOR_TEXTURE
     square = np.array([[-r, -r, 0], [r, -r, 0], [r, r, 0], [-r, r, 0]], np.float32)
     mesh = _mesh("floor", square, np.array([[0, 1, 2], [0, 2, 3]]))
-    mesh.materials.append(material("floor", wanted["floor"], wanted["floor_seed"], FLOORS, folder))
+    mesh.materials.append(material(wanted["floor"], wanted["floor_seed"], FLOORS, folder))
     if wanted["floor"].get("blend"):
         unwrap(mesh, wanted["floor"]["repeat"])
     floor = bpy.data.objects.new(FLOOR, mesh)
