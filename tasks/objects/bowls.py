@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from tasks.objects.forms import curve, lathe, oval, ring, slab, torus, tube, union, wall
-from tasks.objects.warps import Warp, polar, ribbed, squared, warped
+from tasks.objects.warps import Warp, polar, squared, warped
 from tasks.refine import Points
 
 

@@ -53,7 +53,9 @@ def _flat(rng: Generator) -> Any:
     """A wide soft crown, low in front, sewn down on a short brim."""
     head, height, slope = (0.36, rng.uniform(0.3, 0.33)), rng.uniform(0.25, 0.29), rng.uniform(0.45, 0.55)
     line = [(0, 1), (0.5, 1), (0.95, 1.0), (1.14, 0.75), (1.15, 0.4), (1.0, 0.25), (0.94, 0)]
-    dome = lathe(wall(curve(np.array(line) * (0.32, height)), 0.03), 0.014, 16).scale((head[0] / 0.32, head[1] / 0.32, 1))
+    dome = lathe(wall(curve(np.array(line) * (0.32, height)), 0.03), 0.014, 16).scale(
+        (head[0] / 0.32, head[1] / 0.32, 1)
+    )
 
     def slouch(x: Points, y: Points, z: Points) -> Points:
         share = np.clip((x + 0.12) / 0.55, 0, 1)
@@ -93,7 +95,9 @@ def _bucket_hat(rng: Generator) -> Any:
 
     top, base = rng.uniform(0.21, 0.235), rng.uniform(0.27, 0.29)
     height, brim = rng.uniform(0.4, 0.46), rng.uniform(0.12, 0.16)
-    line = curve([(0, height), (top * 0.6, height), (top, height), (top, height), (base, brim + 0.1), (base, brim)], 200)
+    line = curve(
+        [(0, height), (top * 0.6, height), (top, height), (top, height), (base, brim + 0.1), (base, brim)], 200
+    )
     slope = curve([(base, brim), (base + 0.01, brim - 0.01), (0.4, brim * 0.45), (0.49, 0)], 100)
     hat = lathe(wall(np.concatenate([line, slope[1:]]), 0.03), 0.012)
 

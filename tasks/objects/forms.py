@@ -1,6 +1,7 @@
 """Solids that objects are put together from: of rings, of revolution, along a path, of an outline, of a sheet."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _spaced(line: Points, edge: float, bends: float = 0.0) -> Points:
     cost = length / edge + ((turn[1:] + turn[:-1]) / 2 / bends if bends else 0)
     ends = np.concatenate([[0], corners, [len(line) - 1]])
     pieces = []
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in pairwise(ends):
         along = np.concatenate([[0.0], np.cumsum(cost[start:end])])
         at = np.linspace(0, along[-1], max(2, int(np.ceil(along[-1] - 1e-9)) + 1))[:-1]
         pieces.append(np.stack([np.interp(at, along, column) for column in line[start : end + 1].T], axis=1))
@@ -256,7 +257,7 @@ def panel(grid: Points, thickness: float) -> Any:
     loops += [2 * n * m + k * r + np.arange(r) for k in range(3)]
     loops += [n * m + edge]
     faces = [top, top[:, ::-1] + n * m]
-    for one, two in zip(loops[:-1], loops[1:], strict=True):
+    for one, two in pairwise(loops):
         after_one, after_two = np.roll(one, -1), np.roll(two, -1)
         faces += [np.stack([one, after_one, after_two], axis=1), np.stack([one, after_two, two], axis=1)]
     flat = grid.reshape(-1, 3)
@@ -281,3 +282,8 @@ def union(parts: Sequence[Any]) -> Any:
     from manifold3d import Manifold, OpType
 
     return Manifold.batch_boolean(list(parts), OpType.Add)
+
+
+def levelled(solid: Any, rest: float) -> Any:
+    """The solid with a flat of the height `rest` cut off below: what is round or soft does not stand on a line."""
+    return solid.trim_by_plane((0, 0, 1), float(solid.bounding_box()[2]) + rest)

@@ -36,17 +36,21 @@ def _door(low: tuple[float, float], high: tuple[float, float], y: float, frame: 
 def _cabinet(rng: Generator) -> Any:
     wide, deep, foot = rng.uniform(0.6, 0.72), rng.uniform(0.34, 0.42), rng.uniform(0.07, 0.1)
     half, front, back, top = wide / 2, -deep / 2, deep / 2, 0.955
-    split = rng.uniform(0.7, 0.76)
+    split, low = rng.uniform(0.7, 0.76), foot + 0.045
     body = _board((-half, front + 0.03, foot), (half, back, top))
     # Hollow, and open below, where no camera looks: walls of boards without a sealed inside.
     body -= _board((-half + 0.035, front + 0.075, foot - 0.1), (half - 0.035, back - 0.035, top - 0.035))
+    field = _board((-half + 0.1, -1, low + 0.03), (half - 0.1, 1, top - 0.08), 0.006)
+    body -= field.translate((0, back + 1 - 0.012, 0))
+    field = _board((-1, front + 0.09, low + 0.03), (1, back - 0.06, top - 0.08), 0.006)
+    body -= field.translate((half + 1 - 0.012, 0, 0)) + field.translate((-half - 1 + 0.012, 0, 0))
     cornice = _board((-half - 0.025, front - 0.01, top - 0.012), (half + 0.025, back + 0.012, 1.0), 0.012)
     plinth = [
         _board((-half - 0.008, front + 0.02, foot - 0.01), (half + 0.008, front + 0.065, foot + 0.03)),
         _board((-half - 0.008, front + 0.03, foot - 0.01), (-half + 0.03, back + 0.005, foot + 0.03)),
         _board((half - 0.03, front + 0.03, foot - 0.01), (half + 0.008, back + 0.005, foot + 0.03)),
     ]
-    gap, low = 0.008, foot + 0.045
+    gap = 0.008
     fronts = []
     for s in (-1, 1):
         x, u = sorted((s * gap / 2, s * (half - 0.018)))
@@ -56,11 +60,7 @@ def _cabinet(rng: Generator) -> Any:
         fronts.append(_knob((s * half / 2, front, (split + top) / 2)))
     turned = np.array([(0, 0), (0.022, 0), (0.024, 0.01), (0.034, 0.04), (0.036, foot + 0.02), (0, foot + 0.02)])
     foot_solid = lathe(turned)
-    feet = [
-        foot_solid.translate((x, y, 0))
-        for x in (-half + 0.04, half - 0.04)
-        for y in (front + 0.055, back - 0.04)
-    ]
+    feet = [foot_solid.translate((x, y, 0)) for x in (-half + 0.04, half - 0.04) for y in (front + 0.055, back - 0.04)]
     return union([body, cornice, *plinth, *fronts, *feet])
 
 
@@ -81,9 +81,7 @@ def _chair(rng: Generator) -> Any:
         rungs.append(tube([(s * half, -deep, 0.4 * seat), (s * half, deep + 0.015, 0.4 * seat)], 0.015, edge=0.014))
     rungs.append(tube([(-half, 0, 0.4 * seat), (half, 0, 0.4 * seat)], 0.015, edge=0.014))
     rungs.append(tube([(-half, -deep + 0.008, 0.62 * seat), (half, -deep + 0.008, 0.62 * seat)], 0.016, edge=0.014))
-    frame = [
-        _board((-half, y - 0.015, seat - 0.075), (half, y + 0.015, seat - 0.01)) for y in (-deep + 0.015, deep)
-    ]
+    frame = [_board((-half, y - 0.015, seat - 0.075), (half, y + 0.015, seat - 0.01)) for y in (-deep + 0.015, deep)]
     for k in range(slats):
         share = (k + 0.6) / (slats - 0.05)
         z, tall = seat + 0.06 + (0.9 - seat) * share * 0.95, 0.062 if k + 1 < slats else 0.1
@@ -124,10 +122,11 @@ def _shelf(rng: Generator) -> Any:
     wide, deep, boards = rng.uniform(0.52, 0.62), rng.uniform(0.24, 0.3), int(rng.integers(4, 6))
     half, front, back, thick = wide / 2, -deep / 2, deep / 2, 0.034
     parts = [_board((s * half - thick / 2, front, 0), (s * half + thick / 2, back, 1.0)) for s in (-1, 1)]
-    parts.append(_board((-half, back - 0.035, 0.06), (half, back - 0.01, 0.985)))
+    # Open behind, so that it is a shelf from every side; a rail at the top keeps the books in.
+    parts.append(_board((-half, back - 0.04, 0.93), (half, back - 0.012, 0.985)))
     heights = np.linspace(0.075, 0.97, boards) + np.concatenate([[0], rng.uniform(-0.02, 0.02, boards - 2), [0]])
     parts += [_board((-half, front + 0.006, z - thick / 2), (half, back - 0.02, z + thick / 2)) for z in heights]
-    parts.append(_board((-half, front + 0.03, 0), (half, front + 0.055, 0.075)))
+    parts += [_board((-half, y, 0), (half, y + 0.025, 0.075)) for y in (front + 0.03, back - 0.055)]
     return union(parts)
 
 

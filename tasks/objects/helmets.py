@@ -1,4 +1,4 @@
-"""The four helmets, x to the front, and the two headsets."""
+"""The four helmets; x points to the front."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from tasks.objects.forms import box, curve, lathe, oval, slab, torus, tube, union, wall
-from tasks.objects.warps import lifted, polar, warped
+from tasks.objects.forms import box, curve, lathe, levelled, oval, slab, tube, union, wall
+from tasks.objects.warps import polar, warped
 from tasks.refine import Points
 
 
@@ -37,9 +37,11 @@ def _bicycle(rng: Generator) -> Any:
         tail = np.clip(-x / half[0], 0, 1) ** 2
         share = np.clip(1 - z / half[2], 0, 2)
         arch = 0.07 * np.cos(np.pi * x / half[0]) * share
-        return np.stack([x - 0.06 * tail, y * (1 - 0.25 * tail), z + arch + 0.05 * tail], axis=1)
+        return np.stack(
+            [x - 0.06 * tail, y * (1 - 0.25 * tail), z + arch + 0.05 * tail * np.clip(z / half[2], 0, 1)], axis=1
+        )
 
-    return warped(solid, shaped)
+    return levelled(warped(solid, shaped), 0.008)
 
 
 def _lens(long: float, wide: float) -> Points:
@@ -70,15 +72,15 @@ def _full_face(rng: Generator) -> Any:
     line = [(0, 1), (0.26, 1), (0.42, 0.86), (0.43, 0.58), (0.4, 0.36), (0.37, 0.2), (0.36, 0.06), (0.34, 0)]
     middle = curve(np.array(line) * (1, height))
     shell = lathe(wall(middle, thick))
-    skin = lathe(wall(middle - (0.006, 0.02), 0.03) * (0.965, 1))
-    low, high = rng.uniform(0.36, 0.4) * height, rng.uniform(0.66, 0.7) * height
+    skin = lathe(wall(middle * (0.9, 0.96), 0.03))
+    low, high = rng.uniform(0.34, 0.38) * height, rng.uniform(0.68, 0.72) * height
     port = [(1, low - 0.05), (0.2, low), (0.06, low + 0.04), (0.0, (low + high) / 2), (0.04, high - 0.03), (0.2, high)]
     window = slab(curve([*port, (1, high + 0.02), (1, low - 0.05)], 200), 1.2).rotate((90, 0, 0)).translate((0, 0.6, 0))
     visor = skin ^ slab(_grown(port), 1.2).rotate((90, 0, 0)).translate((0, 0.6, 0))
     hinge = lathe(curve([(0, 0), (0.075, 0), (0.075, 0.03), (0.06, 0.045), (0, 0.045)])).rotate((-90, 0, 0))
     hinge = hinge.translate((0.03, 0.405, (low + high) / 2))
     slots = [
-        box((0.3, 0.05, 0.02), 0.0095, (0.4, y, z)) for y in (-0.1, 0.1) for z in (0.15 * height, 0.21 * height)
+        box((0.3, 0.12, 0.026), 0.0125, (0.4, y, z)) for y in (-0.09, 0.09) for z in (0.11 * height, 0.18 * height)
     ]
     slots += [box((0.3, 0.02, 0.06), 0.0095, (0.3, y, 0.88 * height)) for y in (-0.1, 0.1)]
     solid = union([shell - window, visor, hinge, hinge.mirror((0, 1, 0))]) - union(slots)
@@ -100,7 +102,9 @@ def _hard_hat(rng: Generator) -> Any:
     radius, height, brim = rng.uniform(0.33, 0.36), rng.uniform(0.36, 0.4), 0.07
     visor = rng.uniform(0.1, 0.14)
     line = [(0, height), (0.16, height), (radius * 0.92, height * 0.92), (radius, 0.45 * height), (radius, 0.06)]
-    dome = lathe(wall(curve([*line, (radius + 0.005, 0.02), (radius + 0.03, 0.015), (radius + brim, 0.0)]), 0.032), 0.014)
+    dome = lathe(
+        wall(curve([*line, (radius + 0.005, 0.02), (radius + 0.03, 0.015), (radius + brim, 0.0)]), 0.032), 0.014
+    )
 
     def peak(turn: Points, r: Points, z: Points) -> Points:
         out = np.clip((r - radius - 0.005) / brim, 0, 1.3)
@@ -109,7 +113,7 @@ def _hard_hat(rng: Generator) -> Any:
     ridges = []
     arch = curve(line)
     arch = arch[arch[:, 1] > 0.3 * height]
-    for y, wide, flat in ((0.0, 0.05, 0.6), (0.13, 0.026, 1.0), (-0.13, 0.026, 1.0)):
+    for y, wide, flat in ((0.0, 0.055, 0.8), (0.13, 0.028, 1.4), (-0.13, 0.028, 1.4)):
         # Over the dome's cut at y: where the dome has the radius r, the cut is sqrt(r^2 - y^2) from the middle.
         over = arch[arch[:, 0] > 1.02 * abs(y)]
         along = np.sqrt(over[:, 0] ** 2 - y**2)
@@ -120,9 +124,9 @@ def _hard_hat(rng: Generator) -> Any:
 
 
 def _army(rng: Generator) -> Any:
-    """A combat helmet: drawn down and flared over ears and neck, side rails, a mount on the brow."""
+    """A combat helmet: drawn down and flared over ears and neck, bolts at the sides, a mount on the brow."""
     height, flare = rng.uniform(0.56, 0.62), rng.uniform(0.04, 0.06)
-    line = [(0, 1), (0.2, 1), (0.37, 0.9), (0.4, 0.62), (0.4, 0.4), (0.4, 0.18), (0.41 + flare, 0)]
+    line = [(0, 1), (0.2, 1), (0.35, 0.92), (0.42, 0.68), (0.41, 0.4), (0.4, 0.16), (0.42 + flare, 0)]
     dome = lathe(wall(curve(np.array(line) * (1, height)), 0.045), 0.015)
 
     def skirt(points: Points) -> Points:
@@ -134,74 +138,19 @@ def _army(rng: Generator) -> Any:
         return np.stack([x * 1.12 * out, y * 0.95, z + rise], axis=1)
 
     shell = warped(dome, skirt)
-    turn = np.linspace(0.62, 2.2, 60)
-    rail = np.stack([0.45 * np.cos(turn), 0.385 * np.sin(turn), 0.3 * height + 0.05 * np.cos(2 * (turn - 1.3))], axis=1)
-    rod = tube(rail, 0.03, oval(2.2, 4.0), side=(0, 1, 0), edge=0.014, round_ends=True)
-    mount = box((0.1, 0.13, 0.16), 0.02).rotate((0, -14, 0)).translate((0.425, 0, 0.62 * height))
-    slot = box((0.1, 0.06, 0.08), 0.012).rotate((0, -14, 0)).translate((0.49, 0, 0.62 * height))
-    return union([shell, rod, rod.mirror((0, 1, 0)), mount]) - slot
-
-
-def _arch(half: float, foot: float, top: float, start: float = 0.0, n: int = 200) -> Points:
-    """The bow of a headband in the plane y = 0, as an angle from one ear to the other."""
-    turn = np.linspace(start, np.pi - start, n)
-    return np.stack([half * np.cos(turn), np.zeros(n), foot + (top - foot) * np.sin(turn) ** 0.9], axis=1)
-
-
-def _ear(radius: float, depth: float, pad: float) -> Any:
-    """An ear cup with its cushion, outward along +x."""
-    shell = [(0, 0), (radius * 0.9, 0), (radius * 0.92, 0.5 * depth), (radius * 0.7, depth), (radius * 0.6, depth)]
-    shell += [(radius * 0.55, depth * 0.9), (0, depth * 0.9)]
-    cushion = torus(radius * 0.76, pad, -0.4 * pad)
-    return (lathe(curve(shell)) + cushion).rotate((0, 90, 0))
-
-
-def _level(solid: Any, rest: float) -> Any:
-    """What rests on cushions or curves gives way a little: a flat of the height `rest` to stand on."""
-    low = float(solid.bounding_box()[2])
-    return solid.trim_by_plane((0, 0, 1), low + rest)
-
-
-def _over_ear(rng: Generator) -> Any:
-    """Large closed cups in forks, under a broad padded band."""
-    half, radius, top = rng.uniform(0.34, 0.37), rng.uniform(0.2, 0.225), 0.97
-    tall, depth = 1.25, 0.1
-    at = tall * radius
-    band = tube(_arch(half + 0.05, at + 0.12, top), 0.05, oval(0.32, 4.0), round_ends=True)
-    pad = tube(_arch(half + 0.02, at + 0.12, top - 0.035, 0.75), 0.062, oval(0.55, 3.0), round_ends=True)
-    turn = np.linspace(-0.15, np.pi + 0.15, 100)
-    bow = np.stack([np.zeros(100), (radius + 0.02) * np.cos(turn), (at + 0.02) * np.sin(turn) * 0.98], axis=1)
-    fork = tube(bow, 0.022, oval(1.5, 4.0), side=(1, 0, 0), round_ends=True)
-    pins = tube([(0, -radius - 0.035, 0), (0, radius + 0.035, 0)], 0.024, side=(1, 0, 0))
-    cup = _ear(radius, depth, 0.055).scale((1, 1, tall))
-    stem = tube([(0.0, 0, at), (0.0, 0, at + 0.16)], 0.03, oval(0.6, 4.0))
-    side = union([cup, (fork + pins + stem).translate((0.03, 0, 0))])
-    tilted = side.rotate((0, rng.uniform(2, 6), 0)).translate((half, 0, at))
-    return _level(union([band, pad, tilted, tilted.mirror((1, 0, 0))]), 0.006)
-
-
-def _boom(rng: Generator) -> Any:
-    """Small round cups on a slim band, a microphone on a boom from one of them."""
-    half, radius, top = rng.uniform(0.33, 0.36), rng.uniform(0.14, 0.16), 0.86
-    cup = _ear(radius, 0.07, 0.05).translate((half, 0, radius))
-    band = tube(_arch(half + 0.03, radius, top), 0.034, oval(0.4, 4.0))
-    pad = tube(_arch(half + 0.015, radius, top - 0.02, 1.1), 0.045, oval(0.6, 3.0), round_ends=True)
-    slide = [box((0.05, 0.09, 0.16), 0.015, (s * (half + 0.03), 0, radius + 0.19)) for s in (-1, 1)]
-    hub = lathe(curve([(0, 0), (0.06, 0), (0.06, 0.03), (0.05, 0.045), (0, 0.045)])).rotate((0, 90, 0))
-    hub = hub.translate((half + 0.05, 0, radius))
-    reach, low = rng.uniform(0.4, 0.46), rng.uniform(0.08, 0.12)
-    bow = [(half + 0.075, 0, radius), (half + 0.08, -0.12, radius - 0.01), (half + 0.06, -0.3, low + 0.02)]
-    bow += [(half - 0.1, -reach, low), (half - 0.26, -reach, low)]
-    arm = tube(curve(bow), 0.017, side=(0, 0, 1), edge=0.012)
-    turn = np.linspace(-np.pi / 2, np.pi / 2, 60)
-    foam = lathe(np.stack([0.055 * np.cos(turn), 0.08 * np.sin(turn)], axis=1), 0.012)
-    foam = foam.rotate((0, 90, 0)).translate((half - 0.3, -reach, low))
-    return _level(union([band, pad, cup, cup.mirror((1, 0, 0)), *slide, hub, arm, foam]), 0.005)
+    bolt = lathe(curve([(0, -0.03), (0.036, -0.03), (0.036, 0.012), (0.02, 0.024), (0, 0.024)]), 0.01)
+    bolts = [
+        bolt.rotate((0, 90, 0))
+        .rotate((0, 0, angle))
+        .translate((0.463 * np.cos(np.deg2rad(angle)), 0.393 * np.sin(np.deg2rad(angle)), 0.5 * height))
+        for angle in (55.0, 125.0, -55.0, -125.0)
+    ]
+    mount = box((0.1, 0.14, 0.16), 0.02).rotate((0, -12, 0)).translate((0.45, 0, 0.58 * height))
+    slot = box((0.1, 0.06, 0.08), 0.012).rotate((0, -12, 0)).translate((0.53, 0, 0.58 * height))
+    return union([shell, mount, *bolts]) - slot
 
 
 MAKERS: dict[str, Callable[[Generator], Any]] = {
-    "headset0": _over_ear,
-    "headset1": _boom,
     "helmet0": _bicycle,
     "helmet1": _full_face,
     "helmet2": _hard_hat,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from tasks.objects.forms import box, curve, lathe, oval, torus, tube, union
+from tasks.objects.forms import box, curve, lathe, levelled, oval, torus, tube, union
 from tasks.objects.warps import polar, warped
 from tasks.refine import Points
 
@@ -36,8 +36,8 @@ def _hand_held(rng: Generator) -> Any:
     ball, grip, tail = rng.uniform(0.135, 0.155), rng.uniform(0.075, 0.085), rng.uniform(0.052, 0.06)
     turn = np.linspace(-1.1, np.pi / 2, 120)
     head = np.stack([ball * np.cos(turn), 0.86 + ball * np.sin(turn)], axis=1)
-    profile = lathe(np.concatenate([[(0, head[0, 1])], head]), 0.0085, 16)
-    mesh = warped(profile, _grille(32, 0.02, 0.72, 0.99, 2 * np.pi * ball / 32))
+    profile = lathe(np.concatenate([[(0, head[0, 1])], head]), 0.0085, 24)
+    mesh = warped(profile, _grille(24, 0.028, 0.72, 0.99, 2 * np.pi * ball / 24))
     low = float(head[0, 1])
     handle = [(0, 0), (tail, 0), (tail, 0), (tail, 0.03), (tail * 1.02, 0.3), (grip, 0.55), (grip, 0.64)]
     handle += [(grip * 1.05, 0.66), (head[0, 0] + 0.01, low - 0.01), (head[0, 0] + 0.012, low + 0.03), (0, low + 0.03)]
@@ -47,12 +47,7 @@ def _hand_held(rng: Generator) -> Any:
     socket = lathe([(0, -0.05), (tail - 0.018, -0.05), (tail - 0.018, 0.05), (0, 0.05)], 0.012)
     solid = union([mesh, rod, band, switch]) - socket
     tilt = float(np.degrees(np.arcsin((ball + 0.016 - tail) / 0.85)))
-    return _flat_on(solid.rotate((0, 0, 180)).rotate((0, 90 - tilt, 0)), 0.004)
-
-
-def _flat_on(solid: Any, rest: float) -> Any:
-    """A flat of the height `rest` to lie on."""
-    return solid.trim_by_plane((0, 0, 1), float(solid.bounding_box()[2]) + rest)
+    return levelled(solid.rotate((0, 0, 180)).rotate((0, 90 - tilt, 0)), 0.004)
 
 
 def _studio(rng: Generator) -> Any:
@@ -62,11 +57,11 @@ def _studio(rng: Generator) -> Any:
     body = curve([(0, low), (radius * 0.7, low), (radius, low + 0.01), (radius, low + 0.05), (radius, split)])
     head = curve([(radius * 0.96, split), (radius * 0.96, high - 0.14), (radius * 0.9, high), (radius * 0.4, high)])
     barrel = lathe(np.concatenate([body, [(0, split)]]))
-    cage = lathe([(0, split - 0.02), (radius * 0.96, split - 0.02), *head, (0, high)], 0.009, 14)
-    cage = warped(cage, _grille(28, 0.02, split + 0.02, high - 0.02, 2 * np.pi * radius / 28))
+    cage = lathe([(0, split - 0.02), (radius * 0.96, split - 0.02), *head, (0, high)], 0.009, 20)
+    cage = warped(cage, _grille(20, 0.03, split + 0.02, high - 0.02, 2 * np.pi * radius / 20))
     rings = [torus(radius, 0.014, split, 0.012), torus(radius * 0.955, 0.012, 0.5 * (split + high) + 0.06, 0.012)]
-    base = lathe([*curve([(0, 0), (foot, 0), (foot, 0), (foot, 0.04), (foot * 0.85, 0.05), (0.06, 0.06), (0.03, 0.09)])]
-                 + [(0.0, 0.09)])
+    plinth = curve([(0, 0), (foot, 0), (foot, 0), (foot, 0.04), (foot * 0.85, 0.05), (0.06, 0.06), (0.03, 0.09)])
+    base = lathe([*plinth, (0.0, 0.09)])
     turn = np.linspace(np.pi, 2 * np.pi, 120)
     at, span = low + 0.14, radius + 0.05
     bow = np.stack([span * np.cos(turn), np.zeros(120), at + (at - 0.24) * np.sin(turn)], axis=1)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from tasks.objects.forms import curve, lathe, oval, torus, tube, union, wall
+from tasks.objects.forms import curve, lathe, oval, ring, torus, tube, union, wall
 from tasks.objects.warps import faceted, ribbed, squared, twisted, warped
 
 
@@ -80,14 +80,14 @@ def _fluted(rng: Generator) -> Any:
     belly, count, depth = rng.uniform(0.3, 0.33), int(rng.integers(14, 19)), rng.uniform(0.035, 0.05)
     line = [(0, 0.1), (0.1, 0.1), (0.14, 0.1), (belly, 0.16), (belly * 1.12, 0.45), (belly * 1.05, 0.66)]
     line += [(belly * 0.7, 0.74), (0.22, 0.78), (0.21, 0.84)]
-    body = warped(lathe(wall(curve(line), 0.04), 0.012, 4 * count), ribbed(count, depth, lambda a: np.abs(np.cos(a / 2))))
+    body = warped(
+        lathe(wall(curve(line), 0.04), 0.012, 4 * count), ribbed(count, depth, lambda a: np.abs(np.cos(a / 2)))
+    )
     collar = [(0, 0.74), (0.215, 0.78), (0.22, 0.83), (0.25, 0.9), (0.29, 0.93)]
     low = rng.uniform(0.17, 0.2)
     foot = [(0, 0), (low, 0), (low, 0.04), (low * 0.8, 0.05), (low * 0.6, 0.08), (low * 0.75, 0.12), (0, 0.12)]
     rim = wall(curve(collar), 0.04)
     rim = rim[rim[:, 0] > 0.17]
-    from tasks.objects.forms import ring
-
     return union([body, ring(np.concatenate([rim, rim[:1]])), lathe(foot)])
 
 

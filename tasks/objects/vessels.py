@@ -23,12 +23,9 @@ def _water_bottle(rng: Generator) -> Any:
     """Soft: rings pressed into the body, a grip waist, a screw neck with its collar."""
     body, waist, count = rng.uniform(0.16, 0.185), rng.uniform(0.84, 0.90), int(rng.integers(4, 6))
     neck = rng.uniform(0.062, 0.07)
-    line = curve(
-        [(0, 0.03), (body * 0.5, 0.03), (body * 0.95, 0), (body, 0.01), (body, 0.06), (body, 0.24), (body, 0.3)]
-        + [(body * waist, 0.34), (body * waist, 0.46), (body, 0.5), (body, 0.56), (body, 0.66), (body * 0.98, 0.78)]
-        + [(neck * 1.5, 0.85), (neck, 0.87), (neck, 0.9), (neck, 0.97), (neck, 1.0)],
-        900,
-    )
+    side = [(0, 0.03), (body * 0.5, 0.03), (body * 0.95, 0), (body, 0.01), (body, 0.06), (body, 0.24), (body, 0.3)]
+    side += [(body * waist, 0.34), (body * waist, 0.46), (body, 0.5), (body, 0.56), (body, 0.66), (body * 0.98, 0.78)]
+    line = curve([*side, (neck * 1.5, 0.85), (neck, 0.87), (neck, 0.9), (neck, 0.97), (neck, 1.0)], 900)
     z = line[:, 1]
     inside = (z > 0.07) & (z < 0.29) & (line[:, 0] > 0.9 * body)
     line[inside, 0] -= 0.012 * (1 - np.cos(2 * np.pi * (z[inside] - 0.07) / 0.22 * (count - 1))) / 2
@@ -40,8 +37,8 @@ def _flask(rng: Generator) -> Any:
     """Flat and square-shouldered, with a short stout neck."""
     width, depth, shoulder = rng.uniform(0.27, 0.31), rng.uniform(0.14, 0.17), rng.uniform(0.66, 0.72)
     neck, thick = rng.uniform(0.075, 0.09), 0.035
-    outer = slab(oval(depth / width, 6.0) * width, shoulder, 0.06)
-    inner = slab(oval((depth - thick) / (width - thick), 6.0) * (width - thick), shoulder - 2 * thick, 0.035)
+    outer = slab(oval(depth / width, 5.0) * width, shoulder, 0.04)
+    inner = slab(oval((depth - thick) / (width - thick), 5.0) * (width - thick), shoulder - 2 * thick, 0.02)
     panel = box((1.3 * width, 0.1, 0.62 * shoulder), 0.03)
     for sign in (-1, 1):
         outer -= panel.translate((0, sign * (depth + 0.038), 0.5 * shoulder))
