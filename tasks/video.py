@@ -100,20 +100,20 @@ def frames(path: Path) -> Iterator[np.ndarray]:
         yield frame.to_ndarray(format="rgb24")
 
 
-def frames_at(path: Path, wanted: Sequence[int]) -> list[np.ndarray]:
+def frames_at(path: Path, wanted: Sequence[int]) -> Iterator[np.ndarray]:
     """The frames with the ascending indices `wanted`, RGB (H, W, 3) uint8; only these are converted.
 
     Raises BadInput when the clip ends before the last of them.
     """
-    found: list[np.ndarray] = []
+    left = list(reversed(wanted))
     for index, frame in enumerate(decoded(path)):
-        if len(found) == len(wanted):
-            return found
-        if index == wanted[len(found)]:
-            found.append(frame.to_ndarray(format="rgb24"))
-    if len(found) < len(wanted):
-        raise BadInput(f"{path.name}: ends before frame {wanted[len(found)]}; encode it again")
-    return found
+        if not left:
+            return
+        if index == left[-1]:
+            left.pop()
+            yield frame.to_ndarray(format="rgb24")
+    if left:
+        raise BadInput(f"{path.name}: ends before frame {left[-1]}; encode it again")
 
 
 def probe(path: Path) -> VideoFacts:

@@ -1,15 +1,18 @@
-"""Splits: no group in two, the wanted share, every stratum in both where there is enough of it."""
+"""Splits: each protocol keeps its promise, the wanted share, every stratum in both where there is enough of it."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.recipe import SplitSettings
 from schemas.rows import Group, Sample
 from tasks.components import components
-from tasks.split import assign, stay_together
+from tasks.proof_rows import INDIVISIBLE
+from tasks.split import PROMISES, PROTOCOLS, assign, stay_together
 
 
 def sample(name: str, *groups: str) -> Sample:
@@ -74,3 +77,41 @@ def test_each_defect_keeps_its_share(seed: int) -> None:
     chosen = assign({f"i{n}": Counter({k: 3}) for n, k in enumerate(kinds)}, 0.7, np.random.default_rng(seed))
     train = Counter(kinds[int(n[1:])] for n, s in chosen.items() if s == "train")
     assert train == {"none": 21, "hole": 7, "bulge": 7}
+
+
+orbits = st.lists(st.tuples(st.sampled_from(["vase0", "vase1", "cup0"]), st.integers(1, 4)), min_size=2, max_size=12)
+near = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=5)
+
+
+@given(orbits.filter(lambda o: len({c for c, _ in o}) > 1), near, st.integers(0, 9))
+def test_every_protocol_keeps_its_promise(
+    parts: list[tuple[str, int]], alike: list[tuple[int, int]], seed: int
+) -> None:
+    samples = [
+        replace(sample(f"{n}-{clip}", f"g{n}"), object=category, object_group=category[:-1], instance=f"g{n}")
+        for n, (category, clips) in enumerate(parts)
+        for clip in range(clips)
+    ]
+    groups = [
+        Group(samples[at % len(samples)].id, f"near-{n}", "near-duplicate", 1.0)
+        for n, pair in enumerate(alike)
+        for at in pair
+    ]
+    kept = {
+        "grouped": [*((s.id, s.instance) for s in samples), *((g.sample, g.group) for g in groups)],
+        "standard": [],
+        "unseen": [(s.id, s.object) for s in samples],
+    }
+    for protocol, divide in PROTOCOLS.items():
+        found = divide(samples, groups, SplitSettings(), np.random.default_rng(seed))
+        assert found.keys() == {s.id for s in samples}
+        assert {split for split, _ in found.values()} <= {"train", "test"}
+        for by in (kept[protocol], [(s, name) for s, (_, name) in found.items()]):
+            sides: dict[str, set[str]] = {}
+            for sample_id, name in by:
+                sides.setdefault(name, set()).add(found[sample_id][0])
+            assert all(len(s) == 1 for s in sides.values())
+
+
+def test_every_protocol_has_its_promise_and_its_proof() -> None:
+    assert PROTOCOLS.keys() == PROMISES.keys() == INDIVISIBLE.keys() == set(SplitSettings().protocols)

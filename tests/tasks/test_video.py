@@ -27,6 +27,18 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         assert np.abs(seen[40].astype(int) - made[40]).max() < 8
 
 
+def test_some_frames_are_those_of_all(tmp_path: Path) -> None:
+    file = tmp_path / "clip.mp4"
+    video.encode(file, moving_square(), fps=10, crf=18)
+    every = list(video.frames(file))
+    for wanted in ([], [0], [5], [1, 2, 4], list(range(6))):
+        found = list(video.frames_at(file, wanted))
+        assert len(found) == len(wanted)
+        assert all((f == every[i]).all() for f, i in zip(found, wanted, strict=True))
+    with pytest.raises(BadInput, match=r"clip\.mp4: ends before frame 6"):
+        list(video.frames_at(file, [2, 6]))
+
+
 def test_equal_frames_give_equal_bytes_without_a_trace_of_when(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         video.encode(tmp_path / name, moving_square(), fps=10, crf=18)
