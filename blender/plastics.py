@@ -35,11 +35,11 @@ def matte(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 def grained(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Shallow moulded pebbles, as on dashboards and tool cases."""
     base = colour(rng, MUTED)
-    grain = cells(tree, scattered(tree, rng, where), rng.uniform(46.0, 60.0))["Distance"]
+    grain = cells(tree, scattered(tree, rng, where), rng.uniform(38.0, 48.0))["Distance"]
     return {
-        "Base Color": ramp(tree, grain, shade(base, 1.12), shade(base, 0.75), 0.2, 0.9),
+        "Base Color": ramp(tree, grain, shade(base, 1.2), shade(base, 0.55), 0.25, 0.85),
         "Roughness": rng.uniform(0.34, 0.46),
-        "Normal": bump(tree, grain, -0.0035),
+        "Normal": bump(tree, grain, -0.005),
     }
 
 
