@@ -1,12 +1,14 @@
 """The command line without heavy parts: options anywhere, JSON, exit codes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from flows import cli
 
+PLAN = ("plan", "--survey", "0")
 RECIPE = "dataset: tiny\nobjects: [{builtin: vase0, defects: [hole, bulge]}]\nrender: {width: 64, height: 48, fps: 5}\n"
 
 
@@ -24,7 +26,7 @@ def recipe(tmp_path: Path) -> str:
     return str(tmp_path / "recipe.yaml")
 
 
-@pytest.mark.parametrize("order", [("plan", "{}", "--json"), ("--json", "plan", "{}"), ("plan", "--json", "{}")])
+@pytest.mark.parametrize("order", [(*PLAN, "{}", "--json"), ("--json", *PLAN, "{}"), (*PLAN, "--json", "{}")])
 def test_json_may_stand_anywhere(capsys: pytest.CaptureFixture[str], recipe: str, order: tuple[str, ...]) -> None:
     code, out, _ = call(capsys, *(a.format(recipe) for a in order))
     forecast = json.loads(out)
@@ -35,13 +37,21 @@ def test_json_may_stand_anywhere(capsys: pytest.CaptureFixture[str], recipe: str
 
 
 def test_a_forecast_grows_with_the_work(capsys: pytest.CaptureFixture[str], recipe: str) -> None:
-    small = json.loads(call(capsys, "plan", recipe, "--json")[1])
+    small = json.loads(call(capsys, *PLAN, recipe, "--json")[1])
     large = json.loads(
-        call(capsys, "plan", recipe, "--json", "--set", "render.width=1920", "--set", "render.height=1080")[1]
+        call(capsys, *PLAN, recipe, "--json", "--set", "render.width=1920", "--set", "render.height=1080")[1]
     )
     assert large["cpu_hours"] > 5 * small["cpu_hours"]
     assert large["disk_mb"] > small["disk_mb"]
     assert small["cost_usd"] == 0
+
+
+def test_a_forecast_looks_at_a_few_instances(capsys: pytest.CaptureFixture[str], recipe: str) -> None:
+    mix = ("--set", "plan.mix={never: 0.2, briefly: 0.2, half: 0.2, always: 0.4}", "--set", "plan.min_best_px=1")
+    code, out, err = call(capsys, "plan", recipe, "--survey", "1", "--set", "plan.candidates=1", *mix)
+    assert code == 0, err
+    assert "Views of the defects, from the orbits of 1 instances" in out
+    assert re.search(r"always +40% +\d+%", out), "wanted beside forecast"
 
 
 def test_errors_are_one_sentence_and_json_on_request(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -17,6 +17,6 @@ def test_every_stage_stands_in_the_order() -> None:
 def test_a_workspace_that_is_not_built_to_the_end_is_refused(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "ws")
     recipe = Recipe.model_validate({"dataset": "tiny", "objects": [{"builtin": "vase0"}]})
-    assert unfinished(workspace, recipe) == "render"
-    with pytest.raises(DefectoryError, match="render is not up to date with the recipe; run `defectory build`"):
+    assert unfinished(workspace, recipe) == "survey"
+    with pytest.raises(DefectoryError, match="survey is not up to date with the recipe; run `defectory build`"):
         demand_current(workspace, recipe, "caption")
