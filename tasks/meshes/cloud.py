@@ -39,8 +39,10 @@ MARGIN = 0.15
 TURNS = 20
 BLUR = 1.2
 """Spacings that the field of normals is smoothed over; less leaves bumps between the points."""
+SMOOTH = 1.2
+"""Spacings that the points around a place are averaged over."""
 SIMPLER = 0.03
-"""Spacings by which faces may leave the level set to be fewer."""
+"""Spacings by which faces may leave the surface to be fewer."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def surface(
     given = None if normals is None else _unit(normals[keep][kept])
     facing = _normals(name, cloud, given)
     vertices, faces, facing = _level_set(cloud, facing, 0 if normals is not None else TURNS)
-    vertices = _drawn(vertices, cloud, facing)
+    vertices, faces = _simplified(_drawn(vertices, cloud, facing), faces, SIMPLER * cloud.spacing)
     vertices, faces = _judged(name, vertices, faces, cloud, open_surface, notes)
     return vertices * size + low, faces
 
@@ -179,7 +181,7 @@ def _turned_alike(cloud: _Cloud, normals: Points) -> Points:
 def _level_set(cloud: _Cloud, normals: Points, turns: int) -> tuple[Points, Faces, Points]:
     """The closed surface, and the normals. Those that look into it are turned, at most `turns` times: an orientation
     that spread across a gap to the wrong side heals from its rim."""
-    step = max(0.8 * cloud.spacing, 1 / FINEST)
+    step = max(cloud.spacing, 1 / FINEST)
     low = cloud.points.min(axis=0) - MARGIN
     shape = tuple(int(n) for n in np.ceil((np.ptp(cloud.points, axis=0) + 2 * MARGIN) / step).astype(int) + 1)
     at, share = weights((cloud.points - low) / step, shape)
@@ -196,7 +198,7 @@ def _level_set(cloud: _Cloud, normals: Points, turns: int) -> tuple[Points, Face
     grid = grid - float((on * area).sum() / area.sum())
     # Outside is where the border is: nothing of the surface may touch it.
     grid[[0, -1]] = grid[:, [0, -1]] = grid[:, :, [0, -1]] = np.abs(grid).max()
-    vertices, faces = _simplified(*cut(grid), SIMPLER * cloud.spacing / step)
+    vertices, faces = cut(grid)
     return vertices * step + low, faces, normals
 
 
@@ -230,11 +232,11 @@ def _drawn(vertices: Points, cloud: _Cloud, normals: Points) -> Points:
 
     tree = cKDTree(cloud.points)
     points, looks = np.vstack([cloud.points, np.zeros(3)]), np.vstack([normals, np.zeros(3)])
-    for _ in range(3):
+    for _ in range(2):
         # Of points that are too far, the tree gives the index after the last one.
         distance, near = tree.query(vertices, k=8, distance_upper_bound=FAR * cloud.spacing)
         distance = np.minimum(distance, 1e3)
-        weight = np.exp(-((distance / (1.2 * cloud.spacing)) ** 2))
+        weight = np.exp(-((distance / (SMOOTH * cloud.spacing)) ** 2))
         normal = np.einsum("nk,nki->ni", weight, looks[near])
         height = np.einsum("nk,nki,nki->n", weight, points[near] - vertices[:, None], looks[near])
         height = np.clip(height / np.maximum(weight.sum(axis=1), 1e-12), -cloud.spacing / 2, cloud.spacing / 2)
