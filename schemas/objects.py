@@ -87,7 +87,7 @@ class DefectSize(Section):
     """Severities to draw from: slight sizes come from the lower third of every range, severe ones from the upper."""
     radius_pct: Percent = (6.0, 11.0)
     """Of bulge, concavity and hole."""
-    depth_pct: Percent = (2.5, 5.0)
+    depth_pct: Percent = (3.0, 6.0)
     """Height or depth of bulge and concavity."""
     scratch_length_pct: Percent = (22.0, 38.0)
     """Length of a scratch."""

@@ -11,15 +11,20 @@ from tasks.defects.cutting import Cut, difference, marked, reindexed, solid
 from tasks.defects.made import Made, Misfit
 from tasks.defects.measure import spans
 from tasks.defects.sound import areas
-from tasks.meshes import Shape
 from tasks.places import Place, Surface, bodies, frame, pieces
 from tasks.refine import Faces, Points
 
-FACETS = 26
-ROUGH = ((5.0, 0.055), (11.0, 0.032), (23.0, 0.016))
+FACETS = 24
+ROUGH = ((5.0, 0.06), (12.0, 0.03))
 """Ridges of the fracture: their frequency over the tool's sphere, and their height in its radii."""
-SINK = 0.1
-"""The tool's centre is outside the surface by so many of its radii."""
+GRAIN = 0.011
+"""Random height of every single point, likewise."""
+FLAT = (0.38, 0.52)
+"""In a solid, the fracture is flatter than a sphere by so much; a thin wall or a handle breaks right through."""
+RAISED = 0.1
+"""The tool's centre is outside the surface by so many of its radii, but in the middle of a handle."""
+THIN = 0.6
+"""A part is thin where it is thinner than so many sizes of the piece."""
 CRUMBS = 0.02
 """A piece that is cut loose with less than this share of the surface falls off; a larger one must not be."""
 LARGEST = 0.3
@@ -32,11 +37,13 @@ CLOSE = 0.06
 def broken(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Generator) -> Made:
     """The shape without the piece inside a rough, faceted boulder around the place; `sizes` is the piece's extent."""
     (size,) = sizes
-    boulder = _boulder(place, rng)
+    high, across = _girth(surface, place, size)
+    boulder = _boulder(place, 1.0 if min(high, across) < THIN * size else float(rng.uniform(*FLAT)), rng)
     whole = solid(surface.shape.vertices, surface.shape.faces)
     reach = size / 1.6
     for _ in range(5):
-        tool = solid(place.point + reach * boulder[0], boulder[1])
+        raised = -high / 2 if high < THIN * size else RAISED * reach
+        tool = solid(place.point + raised * place.normal + reach * boulder[0], boulder[1])
         piece = _points(whole ^ tool)
         extent = _extent(piece)
         if abs(extent - size) < CLOSE * size:
@@ -53,6 +60,16 @@ def broken(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Genera
     flat = [walls @ axis for axis in frame(place.normal, 0.0)]
     extent, width = spans(*flat)
     return Made(made.shape, made.label, extent, width, float(np.ptp(height)), walls.mean(axis=0))
+
+
+def _girth(surface: Surface, place: Place, size: float) -> tuple[float, float]:
+    """How thick the shape is at the place along its normal, and across it where it is thinnest."""
+    high = surface.thickness(place.point, place.normal)
+    inside = place.point - min(0.25 * size, high / 2) * place.normal
+    turn = 2 * np.pi * np.arange(24) / 24
+    ways = np.cos(turn)[:, None] * place.u + np.sin(turn)[:, None] * place.v
+    out = np.array([h[0] if len(h) else 2.0 for h in surface.hits(np.tile(inside, (24, 1)), ways)])
+    return high, float((out[:12] + out[12:]).min())
 
 
 def _points(piece: Any) -> Points:
@@ -90,8 +107,8 @@ def _sphere() -> tuple[Points, Faces]:
     return np.asarray(ball.vertices), np.asarray(ball.faces, dtype=np.int32)
 
 
-def _boulder(place: Place, rng: Generator) -> tuple[Points, Faces]:
-    """Vertices and faces of a stone of radius about 1, around a point a little outside the place.
+def _boulder(place: Place, flat: float, rng: Generator) -> tuple[Points, Faces]:
+    """Vertices and faces of a stone of radius about 1 across and `flat` high, around the origin.
 
     Planes at random cut it to facets; ridges of several sizes roughen them. It is seen from its centre in every
     direction, so that it never passes through itself.
@@ -104,7 +121,10 @@ def _boulder(place: Place, rng: Generator) -> tuple[Points, Faces]:
     radius = np.minimum(radius, 1.25)
     for frequency, height in ROUGH:
         radius = radius + height * _ridges(ways, frequency, rng)
-    return SINK * place.normal + radius[:, None] * ways, faces
+    radius += GRAIN * rng.uniform(-1, 1, len(radius))
+    stone = radius[:, None] * ways
+    stone -= (1 - flat) * np.outer(stone @ place.normal, place.normal)
+    return stone, faces
 
 
 def _ridges(ways: Points, frequency: float, rng: Generator) -> NDArray[np.float64]:

@@ -8,14 +8,15 @@ walls of a thin shell move together.
 import numpy as np
 from numpy.random import Generator
 
-from tasks.defects.made import LABEL_SHARE, Made, Misfit, Outline, smooth, window
+from tasks.defects.made import LABEL_SHARE, Made, Misfit, Outline, window
 from tasks.defects.measure import spans
 from tasks.meshes import Shape
 from tasks.places import Place, Surface
 from tasks.refine import refine
 
-PLATEAU = 0.1
-CONTOUR = 0.75
+STEEP = 1.5
+"""Exponent of the cap (1 - r^2)^STEEP: steep near its foot, so that the shading shows where it ends."""
+CONTOUR = float(np.sqrt(1 - LABEL_SHARE ** (1 / STEEP)))
 """Where, as a share of the outline's radius, the displacement has fallen to LABEL_SHARE."""
 
 
@@ -41,7 +42,7 @@ def _bump(sign: float, surface: Surface, place: Place, sizes: tuple[float, ...],
     )
     x, y, below = place.local(fine.vertices)
     ratio = np.hypot(x, y) / (support * outline(np.arctan2(y, x)))
-    share = (1 - smooth((ratio - PLATEAU) / (1 - PLATEAU))) * window(below, 0.6 * support, fade)
+    share = np.clip(1 - ratio**2, 0, None) ** STEEP * window(below, 0.6 * support, fade)
     moved = fine.vertices + sign * depth * share[:, None] * place.normal
     label = share > LABEL_SHARE * share.max()
     front = label & (below < max(0.02, 0.5 * surface.thickness(place.point, place.normal)))
