@@ -112,7 +112,7 @@ def _hard_hat(rng: Generator) -> Any:
 
     ridges = []
     arch = curve(line)
-    arch = arch[arch[:, 1] > 0.3 * height]
+    arch = arch[arch[:, 1] > 0.3 * height] * 1.02
     for y, wide, flat in ((0.0, 0.055, 0.8), (0.13, 0.028, 1.4), (-0.13, 0.028, 1.4)):
         # Over the dome's cut at y: where the dome has the radius r, the cut is sqrt(r^2 - y^2) from the middle.
         over = arch[arch[:, 0] > 1.02 * abs(y)]
@@ -142,7 +142,7 @@ def _army(rng: Generator) -> Any:
     bolts = [
         bolt.rotate((0, 90, 0))
         .rotate((0, 0, angle))
-        .translate((0.463 * np.cos(np.deg2rad(angle)), 0.393 * np.sin(np.deg2rad(angle)), 0.5 * height))
+        .translate((0.478 * np.cos(np.deg2rad(angle)), 0.405 * np.sin(np.deg2rad(angle)), 0.5 * height))
         for angle in (55.0, 125.0, -55.0, -125.0)
     ]
     mount = box((0.1, 0.14, 0.16), 0.02).rotate((0, -12, 0)).translate((0.45, 0, 0.58 * height))
