@@ -32,7 +32,9 @@ class Measured:
             raise DefectoryError(f"measured {request.model}: there is only {MODEL}; name no other model")
         if request.evidence is None:
             raise BadInput("a `measured` description needs the picture itself")
-        return Answer(describe(request.evidence, request.asks, request.candidate, request.temperature), "stop", MODEL)
+        return Answer(
+            describe(request.evidence, request.asks, request.candidate, request.temperature or 0.0), "stop", MODEL
+        )
 
     async def close(self) -> None:
         pass

@@ -40,11 +40,11 @@ class OpenAI:
             url = f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
             content.append({"type": "image_url", "image_url": {"url": url, "detail": "high"}})
         messages: Any = [{"role": "system", "content": request.system}, {"role": "user", "content": content}]
-        limit: Any = {self._limit: request.max_tokens}
+        options: Any = {self._limit: request.max_tokens}
+        if request.temperature is not None:
+            options["temperature"] = request.temperature
         try:
-            reply = await self._client.chat.completions.create(
-                model=request.model, messages=messages, temperature=request.temperature, **limit
-            )
+            reply = await self._client.chat.completions.create(model=request.model, messages=messages, **options)
         except openai.APIStatusError as e:
             raise self._explained(e, request.model) from None
         except openai.APITimeoutError:
@@ -91,7 +91,7 @@ class OpenAI:
                 return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait)
             case status if e.param and not str(e.param).startswith("messages"):
                 return DefectoryError(
-                    f"{self.where}: does not accept `{words(e.param, self._key)}` as set here ({said}); change model"
+                    f"{self.where}: does not accept `{words(e.param, self._key)}` as set here ({said}); change it"
                 )
             case status:
                 return Unanswerable(

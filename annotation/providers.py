@@ -56,7 +56,8 @@ class Request:
     """`open`, or the dimension that a supplement question is about."""
     candidate: int
     """Repeats of one question differ in this."""
-    temperature: float
+    temperature: float | None
+    """None leaves it to the model: some take none."""
     max_tokens: int
     images: tuple[bytes, ...] = ()
     """JPEG or PNG, in the order in which they are shown."""

@@ -355,6 +355,8 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for the results; beside the release by default.")] = None,
     budget_usd: Annotated[float, typer.Option(help="Hard stop for spending; 0 allows no paid request.", min=0)] = 0.0,
     base_url: Annotated[str, typer.Option(help="Another server with the provider's interface.", metavar="URL")] = "",
+    temperature: Annotated[float, typer.Option(help="Of the sampling; below 0 leaves it to the model.")] = 0.0,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer, reasoning and all.", min=16)] = 4096,
 ) -> None:
     """Score a video language model on a release, asked now or from a file of answers."""
     from tasks import scoreboard
@@ -368,7 +370,8 @@ def evaluate(
     try:
         result = score(
             release_dir, protocol, model=model, split=split, split_protocol=split_protocol, prompt=prompt, limit=limit,
-            answers=answers, out=out, budget_usd=budget_usd, base_url=base_url, say=say,
+            answers=answers, out=out, budget_usd=budget_usd, base_url=base_url,
+            temperature=temperature if temperature >= 0 else None, max_tokens=max_tokens, say=say,
         )  # fmt: skip
     except KeyboardInterrupt:
         print("\ndefectory: stopped; the same command continues where it was", file=sys.stderr)

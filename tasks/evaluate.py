@@ -19,7 +19,7 @@ from schemas.rows import digest
 from tasks import exam, interview
 from tasks.exam import Exam, Item
 from tasks.files import sha256_file
-from tasks.interview import FRAMES, Entry, Examinee, Journal
+from tasks.interview import FRAMES, MAX_TOKENS, TEMPERATURE, Entry, Examinee, Journal
 from tasks.workspace import write_atomic
 
 PROTOCOLS = ("mmviad",)
@@ -61,7 +61,7 @@ class Result:
     versions: list[str]
     """What the model calls itself."""
     cost_usd: float
-    asked: dict[str, float]
+    asked: dict[str, float | None]
     """How the model was asked; empty for a file of answers."""
     answers: str
     """Hash of the file of answers."""
@@ -81,6 +81,8 @@ def evaluate(
     out: Path | None = None,
     budget_usd: float = 0.0,
     base_url: str = "",
+    temperature: float | None = TEMPERATURE,
+    max_tokens: int = MAX_TOKENS,
     say: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Ask `model` (PROVIDER:NAME) about a split, or score `answers`; write answers.jsonl and scores.json.
@@ -94,7 +96,7 @@ def evaluate(
         raise CallError(f"--prompt {prompt}: not known; there are {', '.join(FRAMES)}")
     if limit is not None and limit < 1:
         raise CallError(f"--limit {limit}: ask about one clip at least")
-    who = None if answers else _examinee(model, prompt, base_url)
+    who = None if answers else _examinee(model, prompt, base_url, temperature, max_tokens)
     taken = _limited(exam.of(release, split_protocol, split), limit, prompt)
     name = who.name if who else model or (answers.stem if answers else "")
     folder, book = _places(release, out, taken, name, prompt)
@@ -109,9 +111,7 @@ def evaluate(
         file = answers
         entries = from_file(answers, {i.sample for i in taken.items}, _others(release, taken), name, prompt)
         say(f"{answers.name}: has answers for {len(entries)} of {len(taken.items)} clips; none counts as invalid")
-    result = scored(
-        release, taken, entries, name, prompt, limit, interview.SETTINGS[prompt] if who else {}, file, folder
-    )
+    result = scored(release, taken, entries, name, prompt, limit, who.settings if who else {}, file, folder)
     write_atomic(folder / "scores.json", json.dumps(plain(result), indent=1) + "\n")
     return result
 
@@ -123,7 +123,7 @@ def plain(result: Result) -> dict[str, Any]:
     return values
 
 
-def _examinee(model: str | None, prompt: str, base_url: str) -> Examinee:
+def _examinee(model: str | None, prompt: str, base_url: str, temperature: float | None, max_tokens: int) -> Examinee:
     provider, _, name = (model or "").partition(":")
     if provider not in DEFAULT_MODELS:
         raise CallError(
@@ -135,7 +135,7 @@ def _examinee(model: str | None, prompt: str, base_url: str) -> Examinee:
             "--model measured: it describes pictures by measuring them and cannot answer questions about a video; "
             "name openai:NAME or gemini:NAME, or score a file with --answers"
         )
-    return Examinee(provider, name or DEFAULT_MODELS[provider], prompt, base_url)
+    return Examinee(provider, name or DEFAULT_MODELS[provider], prompt, base_url, temperature, max_tokens)
 
 
 def _limited(taken: Exam, limit: int | None, prompt: str) -> Exam:
@@ -221,7 +221,7 @@ def scored(
     model: str,
     prompt: str,
     limit: int | None,
-    asked: dict[str, float],
+    asked: dict[str, float | None],
     file: Path,
     folder: Path,
 ) -> Result:

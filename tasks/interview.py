@@ -26,10 +26,6 @@ FRAMES = {"main": 32, "structured": 32, "image": 1}
 """Prompt -> pictures per clip; the paper evaluates with 32."""
 MAX_TOKENS = 4096
 TEMPERATURE = 0.0
-SETTINGS: dict[str, dict[str, float]] = {
-    prompt: {"pictures": n, "longest_side": LONGEST_SIDE, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS}
-    for prompt, n in FRAMES.items()
-}
 CONCURRENT = 8
 """Clips that are asked about at once: bounds the frames in memory, and failures before giving up."""
 
@@ -43,10 +39,21 @@ class Examinee:
     prompt: str
     """A key of FRAMES."""
     base_url: str = ""
+    temperature: float | None = TEMPERATURE
+    """None leaves it to the model."""
+    max_tokens: int = MAX_TOKENS
 
     @property
     def name(self) -> str:
         return f"{self.provider}:{self.model}"
+
+    @property
+    def settings(self) -> dict[str, float | None]:
+        """How it is asked, for the record."""
+        return {
+            "pictures": FRAMES[self.prompt], "longest_side": LONGEST_SIDE, "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,8 +87,8 @@ def request(item: Item, who: Examinee, images: tuple[bytes, ...]) -> Request:
         count=count, seconds=f"{item.sheet.seconds:.2f}", times=times, **options, **{k: item.questions[k] for k in KEYS}
     )
     return Request(
-        model=who.model, system=text("system"), prompt=prompt, asks=who.prompt, candidate=0, temperature=TEMPERATURE,
-        max_tokens=MAX_TOKENS, images=images,
+        model=who.model, system=text("system"), prompt=prompt, asks=who.prompt, candidate=0,
+        temperature=who.temperature, max_tokens=who.max_tokens, images=images,
     )  # fmt: skip
 
 

@@ -170,6 +170,12 @@ def test_frames_are_sent_in_order_and_reduced(folder: Path) -> None:
     assert (body["temperature"], body["max_tokens"]) == (0.0, interview.MAX_TOKENS)
 
 
+def test_a_model_that_takes_no_temperature(folder: Path) -> None:
+    result, (body,) = asked(folder, always(GOOD), limit=1, temperature=None, max_tokens=9000)
+    assert "temperature" not in body and body["max_tokens"] == 9000
+    assert result.asked == {"pictures": 32, "longest_side": 768, "temperature": None, "max_tokens": 9000}
+
+
 @pytest.mark.parametrize(
     ("prompt", "says", "count"),
     [("structured", "<segment_perception>", 10), ("image", "seen in this picture", 1), ("main", "<think>", 10)],
