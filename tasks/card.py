@@ -6,6 +6,7 @@ from tasks.edition import Edition, templates
 from tasks.figures import DIMENSIONS, Figures, Tallies
 from tasks.manifest import ORDER
 from tasks.split import PROMISES
+from tasks.views import FLAG_WORDS, VIEW_WORDS
 from tasks.visibility import f1
 
 LICENCES = (
@@ -39,7 +40,8 @@ def front_matter(edition: Edition, clips: int) -> str:
 def text(edition: Edition, numbers: Figures, tallies: Tallies) -> str:
     return templates().get_template("README.md.j2").render(
         edition=edition, front_matter=front_matter(edition, tallies.tables["samples"]), numbers=numbers,
-        tallies=tallies, dimensions=DIMENSIONS, f1=f1, promises=PROMISES,
+        tallies=tallies, dimensions=DIMENSIONS, f1=f1,
+        view_words=VIEW_WORDS, flag_words=FLAG_WORDS, promises=PROMISES,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import duckdb
 
 from schemas.rows import Annotation, Interval, Reject
 from tasks.manifest import Bundle, rows
+from tasks.views import Mix, mix
 
 SHOWN_PER_KIND = 4
 """Clips remembered per object and defect for the report to choose from."""
@@ -149,6 +150,7 @@ class Tallies:
     """role -> files, bytes"""
     tables: dict[str, int]
     near_duplicates: int
+    mix: Mix | None
     protocols: list[Division]
     verdicts: list[dict[str, Any]]
     """round, task, verdict, count"""
@@ -158,7 +160,9 @@ class Tallies:
     rejects_by_stage: list[tuple[str, int]]
 
 
-def tally(con: duckdb.DuckDBPyConnection, tables: dict[str, int]) -> Tallies:
+def tally(con: duckdb.DuckDBPyConnection, tables: dict[str, int], settings: dict[str, dict[str, Any]]) -> Tallies:
+    """What a release made with `settings` holds; `tables` says how many rows each table has."""
+
     def ask(query: str) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = con.sql(query).fetchall()
         return found
@@ -170,6 +174,7 @@ def tally(con: duckdb.DuckDBPyConnection, tables: dict[str, int]) -> Tallies:
         },
         tables=tables,
         near_duplicates=ask("SELECT count(DISTINCT \"group\") FROM groups WHERE kind = 'near-duplicate'")[0][0],
+        mix=mix(con, settings),
         protocols=divisions(ask),
         verdicts=[dict(zip(("round", "task", "verdict", "count"), v, strict=True)) for v in verdicts],
         reviewers=ask("SELECT count(DISTINCT reviewer) FROM verdicts")[0][0],

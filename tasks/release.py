@@ -171,7 +171,7 @@ def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> 
         _media(con, folder, workspace)
     with manifest.opened(folder / "manifest", spill) as con:
         numbers = _shards(con, folder, edition, recipe.release.shard_mb)
-        tallies = figures.tally(con, tables)
+        tallies = figures.tally(con, tables, edition.settings)
         (folder / "README.md").write_text(card.text(edition, numbers, tallies), encoding="utf-8")
         (folder / "LICENSE").write_text(card.licence(edition, numbers), encoding="utf-8")
         (folder / "report.html").write_text(report.text(edition, numbers, tallies, con, folder), encoding="utf-8")

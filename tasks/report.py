@@ -21,6 +21,7 @@ from tasks.edition import TEMPLATES, Edition, templates
 from tasks.figures import BINS, DIMENSIONS, Figures, Tallies, seen
 from tasks.manifest import Bundle, rows
 from tasks.split import PROMISES
+from tasks.views import FLAG_WORDS, VIEW_WORDS
 from tasks.visibility import f1
 
 PLAYERS = 9
@@ -64,6 +65,7 @@ def text(edition: Edition, numbers: Figures, tallies: Tallies, con: duckdb.DuckD
     total = sum((c for c in numbers.agreement.values()), start=type(numbers.candidates)())
     return templates().get_template("report.html.j2").render(
         edition=edition, numbers=numbers, tallies=tallies, f1=f1, total=total, dimensions=DIMENSIONS, bins=BINS,
+        view_words=VIEW_WORDS, flag_words=FLAG_WORDS,
         promises=PROMISES,
         splits=sorted(numbers.splits, reverse=True), script=script, script_hash=digest,
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),

@@ -121,8 +121,9 @@ def render(shard: Shard, ctx: Context) -> Iterator[Row]:
         yield Sample(
             id=sample_id, kind="clip", dataset=ctx.recipe.dataset, media=[MediaRef(m.role, m.id) for m in media],
             groups=[shard.key], shard=shard.key, object=category, instance=shard.key, defect=defect, clip=index,
-            frames=FRAMES, fps=float(FPS), width=WIDTH, height=HEIGHT, environment=("city-asphalt", "studio-epoxy")[index % 2],
-            floor=("asphalt", "epoxy")[index % 2], material="oak", source=f"builtin:{category}",
+            frames=FRAMES, fps=float(FPS), width=WIDTH, height=HEIGHT, source=f"builtin:{category}", material="oak",
+            environment=("city-asphalt", "studio-epoxy")[index % 2], floor=("asphalt", "epoxy")[index % 2],
+            view=None if defect == "none" else "never" if index else "half",
         )  # fmt: skip
         by = {"author_kind": "renderer", "author": "blender", "author_version": "1", "status": "accepted"}
         facts = DefectFacts(8.0, 6.0, 3.0, 0.4, [0.1, 0.2, 0.3]) if defect != "none" else None
@@ -134,6 +135,12 @@ def render(shard: Shard, ctx: Context) -> Iterator[Row]:
                 sample=sample_id, task="mask", masks=[rle(f, m) for f, m in enumerate(masks) if m.any()], **by
             )
             yield Signal(sample_id, "mask_pixels", "px", float(FPS), area)
+            yield Signal(sample_id, "planned_pixels", "px", float(FPS), [1.02 * a for a in area])
+            yield annotation(
+                sample=sample_id, task="view", author_kind="rule", author="planner", author_version="1",
+                status="accepted", label="never" if index else "half",
+                scores=[] if index else [Score("grazing", 0.0), Score("small", 1.0), Score("low_contrast", 0.0)],
+            )  # fmt: skip
 
 
 @stage(
