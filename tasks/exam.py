@@ -105,7 +105,8 @@ def _item(folder: Path, s: Sample, asked: dict[str, QA], path: str, media: str) 
         raise ValueError(f"{path} leads out of the release")
     frames, fps = s.frames or 1, s.fps or 1.0
     truth: dict[str, Any] = {k: asked[k].answer for k in CHOICES}
-    truth |= {"q4": merged(parse_seconds(asked["q4"].answer))}
+    told = parse_seconds(asked["q4"].answer)
+    truth["q4"] = merged((start, min(end, frames / fps)) for start, end in told)  # rounding may lead out of the clip
     return Item(
         sample=s.id,
         instance=s.instance,

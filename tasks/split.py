@@ -91,7 +91,7 @@ PROTOCOLS: dict[str, Callable[[list[Sample], list[Group], SplitSettings, np.rand
 }
 PROMISES: dict[str, str] = {
     "grouped": "no object instance and no near-duplicate is in both",
-    "standard": "clips of every category are in both; clips of one orbit may be, too",
+    "standard": "nothing is kept together: divided clip by clip, as published",
     "unseen": "no object category is in both",
 }
 

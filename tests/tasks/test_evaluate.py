@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from annotation.ask import OverBudget
@@ -330,7 +332,15 @@ def damage_a_table(folder: Path) -> str:
     return "cannot be read as a release .* `defectory verify` says what"
 
 
-@pytest.mark.parametrize("damage", [damage_a_clip, damage_a_table])
+def lead_out_of_the_release(folder: Path) -> str:
+    file = folder / "manifest" / "media.parquet"
+    table = pq.read_table(file)
+    paths = pa.array([f"../elsewhere/{path}" for path in table["path"].to_pylist()])
+    pq.write_table(table.set_column(table.schema.get_field_index("path"), table.schema.field("path"), paths), file)
+    return "leads out of the release"
+
+
+@pytest.mark.parametrize("damage", [damage_a_clip, damage_a_table, lead_out_of_the_release])
 def test_a_damaged_release_is_named_and_no_model_is_blamed(folder: Path, damage: Callable[[Path], str]) -> None:
     says = damage(folder)
     with pytest.raises(DefectoryError, match=says):
