@@ -89,9 +89,9 @@ class DefectSize(Section):
     """Of bulge, concavity and hole."""
     depth_pct: Percent = (3.0, 6.0)
     """Height or depth of bulge and concavity."""
-    scratch_length_pct: Percent = (22.0, 38.0)
+    scratch_length_pct: Percent = (24.0, 42.0)
     """Length of a scratch."""
-    scratch_width_pct: Percent = (1.6, 2.6)
+    scratch_width_pct: Percent = (1.8, 3.0)
     """Width of a scratch."""
     crack_length_pct: Percent = (22.0, 40.0)
     """Length of a crack along its main path."""

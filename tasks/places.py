@@ -139,7 +139,7 @@ def find(
     """
     points, normals = surface.sample(CANDIDATES if arc is None else WIDER * CANDIDATES, rng)
     clear = _clear(points, radius, avoid)
-    return _picked(surface, points[clear], normals[clear], radius, rng, arc, _smooth)
+    return _picked(surface, points[clear], normals[clear], radius, rng, arc, _even)
 
 
 def exposed(
@@ -155,8 +155,8 @@ def exposed(
 
     pick = rng.choice(SAMPLES, size=COARSE, replace=False)
     points, normals = surface.points[pick], surface.normals[pick]
-    one, other = cKDTree(points).query_pairs(radius, output_type="ndarray").T
-    one, other = np.concatenate([one, other]), np.concatenate([other, one])
+    pairs = cKDTree(points).query_pairs(radius, output_type="ndarray")
+    one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
     count = np.bincount(one, minlength=COARSE)
     total = np.stack([np.bincount(one, points[other, k], minlength=COARSE) for k in range(3)], axis=1)
     outward = points - (total + points) / (count[:, None] + 1)
@@ -197,11 +197,8 @@ def _picked(
         if found is None:
             continue
         normal, values = found
-        # A place that looks at another part of the object lies in its shade, inside a cup or behind a handle: bad,
-        # unless it is to be hard to see.
-        free = surface.hits((points[k] + CLEAR * normal)[None], normal)[0] if arc is None else ()
-        shade = (seen[k] / MIN_SEEN, float(free[0]) if len(free) else 1.0) if arc is None else ()
-        fit = float(np.prod(np.clip((*values, *shade), 0, 1)))
+        spoiling = values if arc is not None else (*values, *_hidden(surface, points[k], normal, float(seen[k])))
+        fit = float(np.prod(np.clip(spoiling, 0, 1)))
         u, v = frame(normal, float(rng.uniform(0, 2 * np.pi)))
         places.append(Place(points[k], normal, u, v, fit=fit, seen=float(seen[k]), arc=float(share[k])))
         unspoilt += fit == 1
@@ -211,7 +208,16 @@ def _picked(
     return sorted(places, key=lambda p: -p.fit)
 
 
-def _smooth(surface: Surface, point: Points, normal: Points, radius: float) -> tuple[Points, tuple[float, ...]] | None:
+def _hidden(surface: Surface, point: Points, normal: Points, seen: float) -> tuple[float, float]:
+    """Marks of a place that is to be seen well.
+
+    One that looks at another part of the object lies in its shade: inside a cup, behind a handle.
+    """
+    free = surface.hits((point + CLEAR * normal)[None], normal)[0]
+    return seen / MIN_SEEN, float(free[0]) if len(free) else 1.0
+
+
+def _even(surface: Surface, point: Points, normal: Points, radius: float) -> tuple[Points, tuple[float, ...]] | None:
     around = surface.around(point, radius, normal)
     if len(around) < 4:
         return None

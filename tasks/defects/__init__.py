@@ -103,7 +103,9 @@ def apply(shape: Shape, kind: str, size: DefectSize, rng: Generator, arc: float 
 
 def _refuse(shape: Shape, kind: str) -> None:
     if not len(shape.faces) or not np.isfinite(shape.vertices).all() or not areas(shape).sum() > 0:
-        raise BadInput("the mesh has no surface (no faces, no area or coordinates that are no numbers); export it again")
+        raise BadInput(
+            "the mesh has no surface (no faces, no area or coordinates that are no numbers); export it again"
+        )
     if KINDS[kind].closed and not watertight(shape):
         raise BadInput(f"a {kind} defect needs a watertight mesh and this one is open; close it, or ask for another")
 
@@ -158,4 +160,6 @@ def _offers(
 def _third(ranges: list[tuple[float, float]], severity: str, share: NDArray[np.float64]) -> Sizes:
     """Sizes at shares (0..1) of the lower, middle or upper third of their ranges."""
     start = SEVERITIES.index(severity)
-    return tuple((low + (high - low) * (start + float(u)) / 3) / 100 for (low, high), u in zip(ranges, share, strict=True))
+    return tuple(
+        (low + (high - low) * (start + float(u)) / 3) / 100 for (low, high), u in zip(ranges, share, strict=True)
+    )

@@ -1,6 +1,8 @@
 """Crack: a thin, jagged line that forks, cut deep with sharp edges; no lips, and nothing about it is even."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.random import Generator
@@ -30,9 +32,12 @@ SHALLOW = 1.6
 """A wall too thin for a slit of so many widths is cracked right through."""
 IN_WALL = 0.7
 """A slit that ends in a wall takes so much of its thickness."""
+FURROW = 2.0
+"""Depth of a furrow, in widths."""
 RING = 0.25
 """Width of the marked ring around the slit, in widths."""
 LIFT = 0.06
+"""Lines are dropped on the surface from so high above the path's tangent plane."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ def crack(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Generat
     if path is None:
         raise Misfit
     lines = _lines(surface, path, width, rng)
-    return (_slit if watertight(surface.shape) else _furrow)(surface, lines, path, width, rng)
+    if watertight(surface.shape):
+        return _slit(surface, lines, path, width, rng)
+    return _furrow(surface, lines, path, width)
 
 
 # --- the lines -------------------------------------------------------------------------------------
@@ -99,14 +106,13 @@ def _lines(surface: Surface, path: Path, width: float, rng: Generator) -> list[_
     return lines
 
 
-def _laid(
-    surface: Surface, path: Path, flat: Points, across: Points, half: NDArray[np.float64]
-) -> _Line | None:
+def _laid(surface: Surface, path: Path, flat: Points, across: Points, half: NDArray[np.float64]) -> _Line | None:
     """A line given along and across the path (N, 2), laid on the surface as far as that reaches; None if not at all."""
     s, t = flat.T
     at = np.clip(s, 0, path.along[-1])
     point, normal, tangent = (
-        np.stack([np.interp(at, path.along, c) for c in v.T], axis=1) for v in (path.points, path.normals, path.tangents)
+        np.stack([np.interp(at, path.along, c) for c in v.T], axis=1)
+        for v in (path.points, path.normals, path.tangents)
     )
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     aside = np.cross(normal, tangent)
@@ -142,36 +148,38 @@ def _normals(surface: Surface, points: Points, like: Points) -> Points:
 
 
 def _slit(surface: Surface, lines: list[_Line], path: Path, width: float, rng: Generator) -> Made:
-    thickness = np.array([surface.thickness(p, n) for p, n in zip(lines[0].points, lines[0].normals, strict=True)])
+    from scipy.spatial import cKDTree
+
+    main = lines[0]
+    thickness = np.array([surface.thickness(p, n) for p, n in zip(main.points, main.normals, strict=True)])
     through = IN_WALL * thickness.min() < SHALLOW * width
-    tool = None
-    for line in lines:
-        deep = np.full(len(line.half), min(DEEP * width, IN_WALL * float(thickness.min())))
-        if through:
-            deep[:] = float(thickness.max()) + 0.5 * width
-        part = sweep(_sections(line, deep, through, rng))
-        tool = part if tool is None else tool + part
+    deep = thickness.max() + 0.5 * width if through else min(DEEP * width, IN_WALL * thickness.min())
+    if not np.isfinite(deep):
+        raise Misfit
+    tool = reduce(add, (sweep(_sections(line, float(deep), 0.6 if through else 0.25, rng)) for line in lines))
     made = marked(difference(surface.shape, tool), RING * width)
     if not through and tunnels(made.shape) != tunnels(surface.shape):
         raise Misfit
     walls = made.shape.vertices[made.walls]
-    from scipy.spatial import cKDTree
+    outward = main.normals[cKDTree(main.points).query(walls)[1]]
+    return Made(
+        made.shape,
+        made.label,
+        extent=_length(main),
+        # The slit is as wide as the widest circle around a point of the main line that fits in its mouth.
+        width=2 * float(cKDTree(made.rim).query(main.points[2:-2])[0].max()),
+        depth=float(buried(surface, walls, outward).max()),
+        at=path.points[len(path.points) // 2],
+    )
 
-    nearest = cKDTree(lines[0].points).query(walls)[1]
-    depth = float(buried(surface, walls, lines[0].normals[nearest]).max())
-    # The mouth is as wide as the widest circle around a point of the main line that fits in it.
-    mouth = 2 * float(cKDTree(made.rim).query(lines[0].points[2:-2])[0].max())
-    return Made(made.shape, made.label, _length(lines[0]), mouth, depth, path.points[len(path.points) // 2])
 
-
-def _sections(line: _Line, deep: NDArray[np.float64], through: bool, rng: Generator) -> list[Points]:
-    """Sections (6, 3) of the tool: upright above the surface, below it closing to a narrow bottom."""
-    step = np.gradient(line.points, axis=0)
+def _sections(line: _Line, deep: float, bottom: float, rng: Generator) -> list[Points]:
+    """Sections (6, 3) of the tool: upright above the surface, below it closing to `bottom` of their width."""
+    step = np.asarray(np.gradient(line.points, axis=0))
     run = np.linalg.norm(step, axis=1)
     # Where the line runs aslant, its section along the fixed direction is wider than the slit.
     slant = 1 / np.sqrt(np.maximum(1 - (np.einsum("ij,ij->i", step, line.across) / run) ** 2, 0.3))
-    left, right = line.half * slant * rng.uniform(0.75, 1.0, (2, len(run)))
-    bottom = 0.6 if through else 0.25
+    left, right = line.half * slant * rng.uniform(0.85, 1.15, (2, len(run)))
     top = np.maximum(2 * line.half, 0.008)
     corners = (
         (-left, top), (right, top), (right * 0.9, -0.45 * deep), (right * bottom, -deep),
@@ -187,10 +195,11 @@ def _length(line: _Line) -> float:
     return float(np.linalg.norm(np.diff(coarse, axis=0), axis=1).sum())
 
 
-def _furrow(surface: Surface, lines: list[_Line], path: Path, width: float, rng: Generator) -> Made:
+def _furrow(surface: Surface, lines: list[_Line], path: Path, width: float) -> Made:
     from scipy.spatial import cKDTree
 
-    points, normals, half = (np.concatenate([_dense(line, width / 10)[k] for line in lines]) for k in range(3))
+    dense = [_dense(line, width / 10) for line in lines]
+    points, normals, half = (np.concatenate(parts) for parts in zip(*dense, strict=True))
     tree = cKDTree(points)
     fine = refine(
         surface.shape.vertices,
@@ -202,18 +211,22 @@ def _furrow(surface: Surface, lines: list[_Line], path: Path, width: float, rng:
     away, nearest = tree.query(fine.vertices)
     normal = normals[nearest]
     below = -np.einsum("ij,ij->i", fine.vertices - points[nearest], normal)
-    deep = DEEP / 2 * width
-    flat = np.sqrt(np.maximum(away**2 - below**2, 0))
-    share = np.clip(1.6 * (1 - flat / half[nearest]), 0, 1) * window(below, 0.3 * deep, 2.2 * deep)
+    deep = FURROW * width
+    aside = np.sqrt(np.maximum(away**2 - below**2, 0))
+    share = np.clip(1.6 * (1 - aside / half[nearest]), 0, 1) * window(below, 0.3 * deep, 2.2 * deep)
     moved = fine.vertices - deep * share[:, None] * normal
-    if not (share > 0.5).any():
-        raise Misfit
-    depth = float(np.linalg.norm(moved - fine.vertices, axis=1).max())
-    mouth = 2 * float(half[: len(half)].max())
-    return Made(Shape(moved, fine.faces), share > 0, _length(lines[0]), mouth, depth, path.points[len(path.points) // 2])
+    return Made(
+        Shape(moved, fine.faces),
+        share > 0,
+        extent=_length(lines[0]),
+        width=2 * float(lines[0].half.max()),
+        depth=float(np.linalg.norm(moved - fine.vertices, axis=1).max()),
+        at=path.points[len(path.points) // 2],
+    )
 
 
 def _dense(line: _Line, step: float) -> tuple[Points, Points, NDArray[np.float64]]:
+    """Points, normals and half widths along a line, `step` apart."""
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line.points, axis=0), axis=1))])
     at = np.arange(0, along[-1], step)
     points, normals = (np.stack([np.interp(at, along, c) for c in v.T], axis=1) for v in (line.points, line.normals))

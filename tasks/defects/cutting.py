@@ -34,9 +34,7 @@ def sweep(sections: Sequence[Points]) -> Any:
     count, rows = len(sections[0]), len(sections)
     here = np.arange(count)
     there = np.roll(here, -1)
-    side = np.concatenate(
-        [np.stack([here, there, there + count], 1), np.stack([here, there + count, here + count], 1)]
-    )
+    side = np.concatenate([np.stack([here, there, there + count], 1), np.stack([here, there + count, here + count], 1)])
     last, first_tip = (rows - 1) * count, rows * count
     strips = [side + k * count for k in range(rows - 1)]
     caps = [
@@ -110,5 +108,5 @@ def _rim(cut: Cut, step: float) -> Points:
 
 def reindexed(vertices: Points, faces: Faces) -> Shape:
     """The shape of some faces, without the vertices that none of them uses."""
-    used, faces = np.unique(faces, return_inverse=True)
-    return Shape(vertices[used], faces.reshape(-1, 3).astype(np.int32))
+    used, index = np.unique(faces, return_inverse=True)
+    return Shape(vertices[used], index.reshape(-1, 3).astype(np.int32))

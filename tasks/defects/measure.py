@@ -105,9 +105,7 @@ def distance(points: Points, shape: Shape) -> NDArray[np.float64]:
     return np.asarray(found.reshape(-1, NEAREST).min(axis=1))
 
 
-def _from_surroundings(
-    shape: Shape, inside: NDArray[np.bool_], axes: Points, centre: Points, extent: float
-) -> float:
+def _from_surroundings(shape: Shape, inside: NDArray[np.bool_], axes: Points, centre: Points, extent: float) -> float:
     """Greatest height of the marked points above or below the quadric that fits the unmarked ones around them."""
     local = (shape.vertices - centre) @ axes.T
     flat = np.hypot(local[:, 0], local[:, 1])

@@ -21,7 +21,7 @@ def scratch(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Gener
     path = paths.over(surface, place, length, width, bend)
     if path is None:
         raise Misfit
-    deep = min(1.1 * half, surface.thickness(place.point, place.normal) / 2.6)
+    deep = min(1.4 * half, surface.thickness(place.point, place.normal) / 2.6)
     if deep < 0.3 * half:
         raise Misfit
     tree = cKDTree(path.points)
@@ -43,7 +43,7 @@ def scratch(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Gener
     taper = np.minimum(smooth(along / (TAPER * end)), smooth((end - along) / (TAPER * end)))
     ratio = np.abs(across) / (half * (0.35 + 0.65 * taper))
     groove = -np.clip(1.05 - np.sqrt(ratio**2 + 0.0025), 0, None)
-    lip = 0.3 * np.exp(-(((ratio - 1.3) / 0.25) ** 2)) * (ratio > 0.6)
+    lip = 0.35 * np.exp(-(((ratio - 1.3) / 0.25) ** 2)) * (ratio > 0.6)
     share = (groove + lip) * taper * window(below, 0.3 * deep, 2.2 * deep) * (ratio < 2.4)
     moved = fine.vertices + deep * share[:, None] * normal
     inside = share < -LABEL_SHARE
