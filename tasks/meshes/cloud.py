@@ -28,8 +28,10 @@ STRAY = 4.0
 """A point whose neighbours are so many spacings away belongs to nothing."""
 FAR = 3.0
 """Surface farther than so many spacings from every point is made up."""
-MADE_UP = 0.35
+MADE_UP = 0.25
 """The share of the surface that may be."""
+BESIDE = 1.5
+"""An open surface ends so many spacings beside its points."""
 OFF = 1.5
 """A surface that misses a twentieth of the points by more than so many spacings has failed."""
 NEIGHBOURS = 12
@@ -189,6 +191,9 @@ def _level_set(cloud: _Cloud, normals: Points, turns: int) -> tuple[Points, Face
     for _ in range(turns + 1):
         spread = [np.bincount(at.ravel(), (share * (area * n)[:, None]).ravel(), cells) for n in normals.T]
         grid = _integrated(np.stack(spread).astype(np.float64).reshape(3, *shape), BLUR * cloud.spacing / step)
+        if grid[0].mean() < float((grid.ravel()[at] * share).sum(axis=1).mean()):
+            # Far outside, the function is greater than on the surface, or else every normal looks inward.
+            grid, normals = -grid, -normals
         slope = np.stack([(g.ravel()[at] * share).sum(axis=1) for g in np.gradient(grid)], axis=1)
         wrong = np.einsum("ij,ij->i", slope, normals) < 0
         if not wrong.any():
@@ -266,14 +271,14 @@ def _judged(
             f"{name}: no surface through its points was found, a twentieth of them are {far:.1%} of the object's size "
             "away from the best one; give denser points (walls thinner than their spacing cannot be told apart)"
         )
-    alone = ~np.isfinite(cKDTree(cloud.points).query(middle, distance_upper_bound=FAR * cloud.spacing)[0])
-    made_up = float(area[alone].sum() / area.sum())
+    lonely = cKDTree(cloud.points).query(middle, distance_upper_bound=FAR * cloud.spacing)[0] / cloud.spacing
+    made_up = float(area[lonely > FAR].sum() / area.sum())
     notes.append(
         f"surface reconstructed from {len(cloud.points):,} points {cloud.spacing:.1%} of the size apart, half of them "
         f"within {np.median(off):.2%} of it and 95% within {far:.2%}"
     )
     if open_surface:
-        return vertices, faces[~alone]
+        return vertices, faces[lonely < BESIDE]
     if made_up > MADE_UP:
         raise BadInput(
             f"{name}: {made_up:.0%} of the object's surface has no points; give a scan of all of its sides, or set "

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,15 +103,22 @@ def _parsed(path: Path) -> Content:
         raise _unreadable(path, e) from None
     parts = [g for g in dumped if isinstance(g, trimesh.Trimesh) and len(g.faces)]
     if not parts and kind == "ply":
-        clouds = [g for g in dumped if isinstance(g, trimesh.PointCloud | trimesh.Trimesh) and len(g.vertices)]
-        if clouds:
-            return Content(np.asarray(clouds[0].vertices, dtype=np.float64), np.zeros((0, 3), np.int32))
+        for part in dumped:
+            if len(part.vertices):
+                points = np.asarray(part.vertices, dtype=np.float64)
+                return Content(points, np.zeros((0, 3), np.int32), _ply_normals(part.metadata, len(points)))
     if not parts:
         raise BadInput(f"{name}: no faces in it; export a triangle surface (not points or curves) as {kind.upper()}")
     offsets = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])])
     vertices = np.concatenate([np.asarray(p.vertices, dtype=np.float64) for p in parts])
     faces = np.concatenate([np.asarray(p.faces) + o for p, o in zip(parts, offsets, strict=True)])
     return Content(vertices, faces)
+
+
+def _ply_normals(metadata: dict[str, Any], count: int) -> Points | None:
+    columns = metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
+    found = [np.ravel(columns[c]) for c in ("nx", "ny", "nz") if c in columns]
+    return np.stack(found, axis=1).astype(np.float64) if [len(f) for f in found] == [count] * 3 else None
 
 
 def _unreadable(path: Path, why: Exception) -> BadInput:
