@@ -173,14 +173,14 @@ def _slit(surface: Surface, lines: list[_Line], path: Path, width: float, rng: G
     )
 
 
-def _sections(line: _Line, deep: float, bottom: float, rng: Generator) -> list[Points]:
+def _sections(line: _Line, depth: float, bottom: float, rng: Generator) -> list[Points]:
     """Sections (6, 3) of the tool: upright above the surface, below it closing to `bottom` of their width."""
     step = np.asarray(np.gradient(line.points, axis=0))
     run = np.linalg.norm(step, axis=1)
     # Where the line runs aslant, its section along the fixed direction is wider than the slit.
     slant = 1 / np.sqrt(np.maximum(1 - (np.einsum("ij,ij->i", step, line.across) / run) ** 2, 0.3))
     left, right = line.half * slant * rng.uniform(0.85, 1.15, (2, len(run)))
-    top = np.maximum(2 * line.half, 0.008)
+    top, deep = np.maximum(2 * line.half, 0.008), np.full(len(run), depth)
     corners = (
         (-left, top), (right, top), (right * 0.9, -0.45 * deep), (right * bottom, -deep),
         (-left * bottom, -deep), (-left * 0.9, -0.45 * deep),
