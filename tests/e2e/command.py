@@ -14,7 +14,8 @@ objects:
   - {builtin: bowl0, normal: 1, defects: [bulge]}
   - {builtin: eraser0, normal: 0, defects: [hole]}
   - {mesh: broken.stl, category: part}
-render: {width: 128, height: 96, fps: 3, samples: 1, environments: [studio]}
+render: {width: 128, height: 96, fps: 3, samples: 1, environments: [studio-epoxy]}
+plan: {min_best_px: 8}
 visibility: {min_pixels: 4, min_frames: 1}
 """
 

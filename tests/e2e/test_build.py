@@ -30,7 +30,7 @@ def checksums(workspace: Path) -> str:
 def undisturbed(home: Path) -> Path:
     done = defectory(home, "build", "recipe.yaml", "--workspace", "whole")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "render: 4/4" in done.stderr, "progress is shown"
+    assert "survey: 4/4" in done.stderr and "render: 3/3" in done.stderr, "progress is shown"
     assert "releases/tiny-0.1.0-draft/report.html" in done.stdout, "says where the report is"
     assert "defectory review push whole" in done.stdout, "says what to do next"
     return home / "whole"
@@ -46,10 +46,10 @@ def test_the_release_of_a_build_verifies(home: Path, undisturbed: Path) -> None:
 def test_what_was_built(undisturbed: Path) -> None:
     workspace = Workspace.open(undisturbed)
     samples = list(workspace.rows(Sample))
-    assert sorted({s.instance for s in samples}) == ["bowl-bulge-0", "bowl-normal-0", "eraser-hole-0"]
+    assert sorted({s.instance for s in samples}) == ["bowl0-bulge-0", "bowl0-normal-0", "eraser0-hole-0"]
     assert len(samples) == 9, "three clips of 120 degrees per orbit"
     (reject,) = workspace.rows(Reject)
-    assert reject.stage == "render" and "broken.stl" in reject.reason
+    assert reject.stage == "survey" and "broken.stl" in reject.reason
     tasks = {(a.sample, a.task) for a in workspace.rows(Annotation)}
     for s in samples:
         assert {(s.id, t) for t in ("defect_type", "object", "visible_interval", "caption")} <= tasks
@@ -73,8 +73,8 @@ def test_a_changed_caption_setting_renders_nothing_again(home: Path, undisturbed
     done = defectory(home, "build", "recipe.yaml", "--workspace", "whole", *again)
     assert done.returncode == 0, done.stdout + done.stderr
     stages = json.loads(done.stdout)["stages"]
-    assert {name: stages[name]["shards run now"] for name in ("render", "visibility", "keyframes", "caption")} == {
-        "render": 0, "visibility": 0, "keyframes": 0, "caption": 4,
+    assert {name: stages[name]["shards run now"] for name in ("survey", "plan", "render", "visibility", "caption")} == {
+        "survey": 0, "plan": 0, "render": 0, "visibility": 0, "caption": 3,
     }  # fmt: skip
     assert sorted((undisturbed / "shards" / "render").iterdir()) == renders
     back = defectory(home, "build", "recipe.yaml", "--workspace", "whole")

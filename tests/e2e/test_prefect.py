@@ -64,20 +64,33 @@ def built(home: Path, api: str) -> Path:
 
 def test_a_run_shows_its_stages_as_subflows(api: str, built: Path) -> None:
     names = {r["name"]: r["state_type"] for r in found(api, "flow_runs")}
-    stages = ("render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release")
+    stages = (
+        "survey",
+        "plan",
+        "render",
+        "visibility",
+        "keyframes",
+        "dedup",
+        "caption",
+        "review",
+        "qa",
+        "split",
+        "release",
+    )
     assert names == {f"{stage} tiny": "COMPLETED" for stage in ("build", *stages)}
     tasks = {r["name"] for r in found(api, "task_runs")}
-    assert {"render bowl-bulge-0", "render eraser-hole-0", "visibility bowl-bulge-0"} <= tasks
+    assert {"survey bowl0-bulge-0", "render eraser0-hole-0", "visibility bowl0-bulge-0"} <= tasks
 
 
 def test_a_run_leaves_artifacts_to_look_at(api: str, built: Path) -> None:
     artifacts = {a["key"]: a for a in found(api, "artifacts") if a["key"]}
     assert {
-        f"{s}-counts" for s in ("render", "visibility", "keyframes", "dedup", "caption", "qa", "split")
+        f"{s}-counts"
+        for s in ("survey", "plan", "render", "visibility", "keyframes", "dedup", "caption", "qa", "split")
     } <= artifacts.keys()
     assert artifacts["render-contact-sheet"]["type"] == "image"
     assert artifacts["render-contact-sheet"]["data"].startswith("data:image/jpeg;base64,")
-    assert "broken.stl" in str(artifacts["render-rejects"]["data"])
+    assert "broken.stl" in str(artifacts["survey-rejects"]["data"])
     assert '"instance": "all"' in str(artifacts["visibility-agreement"]["data"])
     assert "measured" in str(artifacts["caption-cost"]["data"])
     assert "0.1.0-draft" in str(artifacts["release"]["data"])
