@@ -37,7 +37,7 @@ def apportion(
     weight = np.array([weights[n] for n in names], float)
     total = int(np.clip(total, low.sum(), high.sum()))
     below, above = 0.0, float(total + high.sum() + 1) / max(float(weight[weight > 0].min(initial=1.0)), 1e-12)
-    for _ in range(200):  # the scale at which the bounded quotas add up to the total
+    for _ in range(80):  # the scale at which the bounded quotas add up to the total
         scale = (below + above) / 2
         if np.clip(weight * scale, low, high).sum() < total:
             below = scale

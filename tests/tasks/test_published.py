@@ -69,6 +69,7 @@ def mixed(sizes: dict[str, int]) -> list[Sample]:
     return [s for name, n in sorted(sizes.items()) for s in clips(name, n, name.rstrip("0123456789"))]
 
 
+@settings(max_examples=40)
 @given(mixes, st.integers(0, 9))
 def test_standard_keeps_its_proportion_and_every_category_in_both(sizes: dict[str, int], seed: int) -> None:
     samples = mixed(sizes)

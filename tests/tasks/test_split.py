@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.recipe import SplitSettings
@@ -83,6 +83,7 @@ orbits = st.lists(st.tuples(st.sampled_from(["vase0", "vase1", "cup0"]), st.inte
 near = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=5)
 
 
+@settings(max_examples=25)
 @given(orbits.filter(lambda o: len({c for c, _ in o}) > 1), near, st.integers(0, 9))
 def test_every_protocol_keeps_its_promise(
     parts: list[tuple[str, int]], alike: list[tuple[int, int]], seed: int
