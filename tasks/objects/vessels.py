@@ -28,7 +28,7 @@ def _water_bottle(rng: Generator) -> Any:
     line = curve([*side, (neck * 1.5, 0.85), (neck, 0.87), (neck, 0.9), (neck, 0.97), (neck, 1.0)], 900)
     z = line[:, 1]
     inside = (z > 0.07) & (z < 0.29) & (line[:, 0] > 0.9 * body)
-    line[inside, 0] -= 0.012 * (1 - np.cos(2 * np.pi * (z[inside] - 0.07) / 0.22 * (count - 1))) / 2
+    line[inside, 0] -= 0.009 * (1 - np.cos(2 * np.pi * (z[inside] - 0.07) / 0.22 * (count - 1))) / 2
     threads = [torus(neck + 0.012, 0.008, z, 0.012) for z in (0.945, 0.975)]
     return union([lathe(wall(line, 0.028), 0.012), torus(neck + 0.018, 0.014, 0.905, 0.012), *threads])
 
