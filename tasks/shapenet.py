@@ -8,7 +8,7 @@ has lines of `x,y,z,label`. Known slips are allowed for: `desk_bulge0` for `desk
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from schemas.errors import CallError
@@ -73,7 +73,7 @@ def items(root: Path) -> list[Item]:
         if identity[1] == "template":
             templates.setdefault(identity[0], _best(found[identity])[0])
     order = sorted(found, key=lambda i: (i[0], i[1] != "template", i[1], i[2].zfill(8)))
-    return [_item(identity, _best(found[identity]), labels.get(identity), templates) for identity in order]
+    return [one for i in order for one in _items(i, _best(found[i]), labels.get(i), templates)]
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -101,9 +101,13 @@ def _best(paths: list[Path]) -> list[Path]:
     return sorted(paths, key=lambda p: (FORMATS.index(p.suffix.lower()), p.as_posix()))
 
 
-def _item(identity: tuple[str, str, str], paths: list[Path], labels: Path | None, templates: dict[str, Path]) -> Item:
+def _items(
+    identity: tuple[str, str, str], paths: list[Path], labels: Path | None, templates: dict[str, Path]
+) -> Iterator[Item]:
+    """The item in its best format, and what else claims to be the same one in a format that is there already."""
     category, kind, _ = identity
-    mesh, spare = paths[0], next((p for p in paths[1:] if p.suffix.lower() != paths[0].suffix.lower()), None)
+    formats = {path.suffix.lower(): path for path in reversed(paths)}
+    mesh, *others = [path for path in paths if formats[path.suffix.lower()] == path]
     defect = KINDS.get(kind, kind or "unnamed")
     problem = ""
     if kind not in KINDS:
@@ -111,6 +115,15 @@ def _item(identity: tuple[str, str, str], paths: list[Path], labels: Path | None
         problem = f"{mesh.name}: `{kind or mesh.stem}` in its name is no known type of defect; known are {known}"
     elif defect != "none" and labels is None:
         problem = f"{mesh.name}: no label file GT/{mesh.stem}.txt for it; add it, or leave the item out"
-    if defect == "none":
-        labels = None
-    return Item(category, defect, kind == "template", mesh, spare, labels, templates.get(category), problem)
+    item = Item(
+        category, defect, kind == "template", mesh,
+        spare=others[0] if others else None,
+        labels=None if defect == "none" else labels,
+        like=templates.get(category),
+        problem=problem,
+    )  # fmt: skip
+    yield item
+    for path in paths:
+        if formats[path.suffix.lower()] != path:
+            twin = f"{path.name}: {formats[path.suffix.lower()].name} says to be the same item; leave one of them out"
+            yield replace(item, mesh=path, spare=None, problem=twin)

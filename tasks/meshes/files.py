@@ -66,8 +66,8 @@ def read(path: Path) -> Content:
         raise _unreadable(path, e) from None
     if claim.least_bytes > size:
         raise BadInput(
-            f"{name}: the file is cut off: it says that it holds {claim.faces or claim.points:,} "
-            f"{'faces' if claim.faces else 'points'}, which its {size:,} bytes cannot be; copy or export it again"
+            f"{name}: the file is cut off: it says that it holds {_said(claim)}, "
+            f"which its {size:,} bytes cannot be; copy or export it again"
         )
     if claim.faces > MAX_FACES:
         raise BadInput(f"{name}: {claim.faces:,} faces are more than {MAX_FACES:,}; decimate the mesh first")
@@ -77,6 +77,11 @@ def read(path: Path) -> Content:
         points, normals = pcd.read(path)
         return Content(points, np.zeros((0, 3), np.int32), normals)
     return _parsed(path)
+
+
+def _said(claim: Claim) -> str:
+    counts = {"faces": claim.faces, "points": claim.points, "bytes": claim.least_bytes}
+    return next(f"{count:,} {noun}" for noun, count in counts.items() if count)
 
 
 def numbered(path: Path) -> Points:
@@ -164,8 +169,8 @@ def _glb(path: Path, size: int) -> Claim:
         magic, _version, total, length, kind = struct.unpack("<4sIII4s", stream.read(20))
         if magic != b"glTF" or kind != b"JSON":
             raise ValueError("no GLB header")
-        if length > size:
-            return Claim(0, 0, total)
+        if max(length, total) > size:
+            return Claim(0, 0, max(length, total))
         scene = json.loads(stream.read(length))
     accessors = scene.get("accessors", [])
     parts = [p for mesh in scene.get("meshes", []) for p in mesh.get("primitives", [])]

@@ -1,5 +1,7 @@
 """Mesh files: what is read, what is repaired, and what is refused in which words."""
 
+import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +53,40 @@ def soup() -> bytes:
     return obj([tuple(p) for p in points], [(3 * k, 3 * k + 1, 3 * k + 2) for k in range(20)])
 
 
+def stl_of(count: int, size: int = 0) -> bytes:
+    """A binary STL header that says it holds `count` faces, and `size` bytes of them."""
+    return bytes(80) + struct.pack("<I", count) + bytes(size)
+
+
+def ply_of(vertices: int, faces: int) -> bytes:
+    return (
+        f"ply\nformat binary_little_endian 1.0\nelement vertex {vertices}\nproperty float x\nproperty float y\n"
+        f"property float z\nelement face {faces}\nproperty list uchar int vertex_indices\nend_header\n"
+    ).encode() + bytes(5000)
+
+
+def glb_of(count: int) -> bytes:
+    scene = {
+        "asset": {"version": "2.0"},
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "accessors": [{"count": 100}, {"count": count}],
+    }
+    text = json.dumps(scene).encode()
+    return struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text), len(text), b"JSON") + text
+
+
+def doubled() -> bytes:
+    """A curved sheet and its mirror image behind it, sewn along the rim: closed, around nothing."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9), indexing="ij")
+    rim = (np.abs(x) == 1) | (np.abs(y) == 1)
+    sheets = [np.stack([x, y, x * x + k * 2e-6 * ~rim], axis=2).reshape(-1, 3) for k in (0, 1)]
+    at = np.arange(81).reshape(9, 9)
+    a, b, c, d = at[:-1, :-1].ravel(), at[1:, :-1].ravel(), at[1:, 1:].ravel(), at[:-1, 1:].ravel()
+    lower = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    upper = np.where(rim.ravel()[lower], lower, lower + 81)[:, ::-1]
+    return obj([tuple(p) for p in np.concatenate(sheets)], [tuple(f) for f in np.concatenate([lower, upper])])
+
+
 REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("empty.stl", lambda: b"", "empty (0 bytes)"),
     ("garbage.stl", lambda: bytes(range(256)) * 3, "the file is cut off"),
@@ -66,6 +102,12 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("soup.obj", soup, "soup of 20 triangles"),
     ("leaves.obj", three_leaves, "more than two faces meet at 1 edge;"),
     ("two.stl", lambda: written(box() + box(3), "stl"), "2 separate bodies; set `bodies: largest`"),
+    ("five-million.stl", lambda: stl_of(5_000_000), "cut off: it says that it holds 5,000,000 faces"),
+    ("five-million.ply", lambda: ply_of(1000, 5_000_000), "cut off"),
+    ("crowd.ply", lambda: ply_of(2_000_000_000, 4), "cut off"),
+    ("crowd.glb", lambda: glb_of(30_000_000), "10,000,000 faces are more than 2,000,000; decimate"),
+    ("short.glb", lambda: glb_of(30)[:-9], "cut off"),
+    ("hollow.obj", doubled, "a closed surface without a volume"),
     ("model.step", lambda: b"ISO-10303-21;", "give OBJ, STL, PLY, GLB or PCD"),
 ]
 
@@ -85,6 +127,42 @@ def test_a_mesh_that_cannot_be_used_is_refused_in_one_sentence(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^gone\.stl: no such file"):
         load(tmp_path / "gone.stl", "one")
+
+
+def test_more_faces_than_allowed_are_told_before_they_are_parsed(tmp_path: Path) -> None:
+    with (tmp_path / "crowd.obj").open("w") as file:
+        file.write("v 0 0 0\nv 1 0 0\nv 0 1 0\n" + "f 1 2 3\n" * 2_000_001)
+    with (tmp_path / "sparse.stl").open("wb") as file:
+        file.write(stl_of(5_000_000))
+        file.truncate(84 + 50 * 5_000_000)
+    for name in ("crowd.obj", "sparse.stl"):
+        with pytest.raises(BadInput, match=rf"{name}: [25],000,00[01] faces are more than 2,000,000; decimate"):
+            load(tmp_path / name)
+
+
+@pytest.mark.parametrize(("up", "tip"), [("x", 0), ("-x", 0), ("y", 1), ("-y", 1), ("z", 2), ("-z", 2)])
+def test_the_upward_axis_is_the_recipe_s(tmp_path: Path, up: str, tip: int) -> None:
+    cone = trimesh.creation.cone(radius=0.5, height=4.0)
+    axis = np.eye(3)[tip] * (-1 if up.startswith("-") else 1)
+    cone.apply_transform(trimesh.geometry.align_vectors([0, 0, 1], axis))
+    (tmp_path / "cone.ply").write_bytes(written(cone, "ply"))
+    loaded = load(tmp_path / "cone.ply", up=up)
+    solid = trimesh.Trimesh(loaded.shape.vertices, loaded.shape.faces, process=False)
+    assert solid.is_volume and solid.volume > 0, "turned, not mirrored"
+    assert solid.center_mass == pytest.approx([0, 0, 0.25], abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["stl", "glb"])
+def test_the_frame_maps_the_file_s_coordinates_and_knows_its_size(tmp_path: Path, kind: str) -> None:
+    part = trimesh.creation.box((20.0, 30.0, 50.0))
+    part.apply_translation([100, -7, 3])
+    (tmp_path / f"part.{kind}").write_bytes(written(part, kind))
+    loaded = load(tmp_path / f"part.{kind}")
+    assert loaded.frame.size == pytest.approx(50)
+    there = loaded.frame(np.asarray(part.vertices))
+    for corner in there:
+        assert np.linalg.norm(loaded.shape.vertices - corner, axis=1).min() < 1e-6
+    assert loaded.frame.back(there) == pytest.approx(np.asarray(part.vertices))
 
 
 @pytest.mark.parametrize("kind", ["stl", "obj", "ply", "glb"])
