@@ -23,7 +23,7 @@ def lying(shape: Shape, rng: Generator) -> Frame | None:
     if not other.any():
         return None
     side = down[other][int(rng.choice(int(other.sum()), p=share[other] / share[other].sum()))]
-    turn = _around(2 * np.pi * float(rng.random())) @ _to_floor(side)
+    turn = _to_floor(side)
     found = framed(shape.vertices @ turn.T)
     return Frame(turn, found.foot, found.size)
 
@@ -81,8 +81,3 @@ def _to_floor(side: Points) -> NDArray[np.float64]:
     axis = np.cross(side, [0.0, 0.0, -1.0])
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     return np.asarray(np.eye(3) + cross + cross @ cross / (1 - side[2]))
-
-
-def _around(angle: float) -> NDArray[np.float64]:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
