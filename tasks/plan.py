@@ -197,7 +197,7 @@ class Planner:
         return _Options(view(seen), pixels, least, most, flags & shown[..., None])
 
     def _cost(self, options: _Options) -> NDArray[np.float64]:
-        """Squared distance (candidates, moves) of the totals from the wanted ones, in clips, after each choice."""
+        """Squared distance of the totals from the wanted ones, in clips, after each choice (candidates, moves)."""
         cost = np.zeros(options.view.shape[:2])
         if self.aim.mix is None and all(share is None for share in self.aim.shares):
             return cost  # the first orbit as it was drawn
@@ -210,7 +210,9 @@ class Planner:
         flagged, shown = self.flagged + options.flags.sum(axis=-2), views[..., 1:].sum(axis=-1)
         for k, share in enumerate(self.aim.shares):
             if share is not None:
-                cost += (flagged[..., k] - share * shown) ** 2
+                # Straight on beyond the clips of one orbit: a share that cannot be had must not outweigh the mix.
+                error, most = np.abs(flagged[..., k] - share * shown), self.aim.clips
+                cost += np.where(error < most, error**2, most * (2 * error - most))
         return cost
 
     def _keep(self, view: int, flags: NDArray[np.bool_]) -> bool:

@@ -90,6 +90,13 @@ def test_a_mix_that_can_be_had_is_had(wanted: list[float], seed: int) -> None:
     assert mix(made) == pytest.approx(dict(zip(VIEWS, wanted, strict=True)), abs=0.05)
 
 
+@pytest.mark.parametrize("flag", FLAGS)
+def test_hard_views_that_cannot_be_had_do_not_spoil_the_mix(flag: str) -> None:
+    made = planned(recipe(mix=EVEN, **{flag: 0.5}), varied(60))
+    assert not any(getattr(c, flag) for orbit in made for c in orbit)
+    assert mix(made) == pytest.approx(EVEN, abs=0.05)
+
+
 def test_without_a_mix_it_is_what_chance_gives() -> None:
     made = planned(recipe(), varied(40))
     assert all(c.candidate == 0 and c.start_deg == 10.0 for orbit in made for c in orbit)
