@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from schemas.errors import BadInput
 from schemas.rows import DefectFacts
 from tasks.meshes import Shape
-from tasks.places import CLEAR, Surface, frame, spread
+from tasks.places import CLEAR, Surface, frame
 from tasks.refine import Points
 
 POINTS = 2_000
 """At most so many points of a defect are held against its template."""
-NEAREST = 12
-"""The distance to a surface is the least of those to so many faces nearby."""
+NEAREST = 16
 SAMPLES = 60_000
+NEAR = 0.05
 
 
 def spans(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
@@ -94,15 +94,29 @@ def _faces(shape: Shape) -> tuple[NDArray[np.float64], Points]:
 
 
 def distance(points: Points, shape: Shape) -> NDArray[np.float64]:
-    """Distances (N,) of points from a surface: exact ones from those of its faces that are nearest by sample."""
+    """Distances (N,) of points that lie within half their own spread of a surface, or nearer, from it.
+
+    Exact to those of its faces that have the samples nearest to a point. The samples fill the faces around the
+    points evenly, at least one to a face, by a sequence of low discrepancy (Roberts' R2).
+    """
     from scipy.spatial import cKDTree
     from trimesh.triangles import closest_point
 
-    places, face = spread(shape, SAMPLES, np.random.default_rng(0))
-    near = face[cKDTree(places).query(points, k=NEAREST)[1]].ravel()
-    again = np.repeat(points, NEAREST, axis=0)
-    found = np.linalg.norm(closest_point(shape.vertices[shape.faces[near]], again) - again, axis=1)
-    return np.asarray(found.reshape(-1, NEAREST).min(axis=1))
+    low, high = points.min(axis=0), points.max(axis=0)
+    reach = 0.5 * float((high - low).max()) + NEAR
+    corners = shape.vertices[shape.faces]
+    close = (corners.max(axis=1) > low - reach).all(axis=1) & (corners.min(axis=1) < high + reach).all(axis=1)
+    corners = corners[close] if close.any() else corners
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    face = np.repeat(np.arange(len(area)), np.ceil(area / area.sum() * SAMPLES).astype(np.int64))
+    step = np.arange(len(face)) + 0.5
+    one, two = np.sqrt(step * 0.7548776662466927 % 1), step * 0.5698402909980532 % 1
+    weights = np.stack([1 - one, one * (1 - two), one * two], axis=1)
+    samples = np.einsum("nk,nkd->nd", weights, corners[face])
+    near = face[cKDTree(samples).query(points, k=min(NEAREST, len(face)))[1].reshape(len(points), -1)]
+    again = np.repeat(points, near.shape[1], axis=0)
+    found = np.linalg.norm(closest_point(corners[near.ravel()], again) - again, axis=1)
+    return np.asarray(found.reshape(near.shape).min(axis=1))
 
 
 def _from_surroundings(shape: Shape, inside: NDArray[np.bool_], axes: Points, centre: Points, extent: float) -> float:
