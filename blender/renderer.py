@@ -26,5 +26,3 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
         cycles.denoiser = "OPENIMAGEDENOISE"
         cycles.denoising_quality = job["denoise"].upper()
         cycles.denoising_prefilter = "FAST"
-    scene.view_settings.view_transform = "AgX"
-    scene.view_settings.look = "AgX - Medium High Contrast"

@@ -41,6 +41,8 @@ def build(job: dict[str, Any], folder: Path) -> Any:
     camera.data.lens = job["focal_mm"]
     scene.collection.objects.link(camera)
     scene.camera = camera
+    scene.view_settings.view_transform = "AgX"
+    scene.view_settings.look = "AgX - Medium High Contrast"
     engine(scene, job)
     return scene
 
