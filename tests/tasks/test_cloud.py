@@ -55,6 +55,13 @@ def test_normals_that_all_look_inward_do_no_harm() -> None:
     assert made.volume == pytest.approx(ring().volume, rel=0.02)
 
 
+def test_both_sides_of_a_wall_with_sharp_rims_are_told_apart() -> None:
+    tube = trimesh.creation.annulus(r_min=0.85, r_max=1.0, height=2.0)
+    made, _ = surface(sampled(tube, 8000)[0], None)
+    assert made.euler_number == 0
+    assert made.volume == pytest.approx(tube.volume, rel=0.04)
+
+
 def test_points_without_coordinates_and_strays_are_left_out_and_noted() -> None:
     points, _ = sampled(ring(), 3000)
     dirty = np.concatenate([points, np.full((5, 3), np.nan), [[9.0, 9, 9], [-8, 7, 3]]])
