@@ -84,25 +84,21 @@ class Candidate:
     """Share of the orbit from which the defect's place is to be seen; None leaves the place to chance."""
 
 
-STEPS = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)
-GOLDEN = 0.6180339887498949
-
-
 def candidates(scene: Scene, want: Render, count: int, rng: np.random.Generator) -> list[Candidate]:
     """`count` orbits of one scene: the scene as it is, then others that fill the ranges of elevation, focal length,
-    room and arc as evenly as so few can.
-
-    Additive recurrences of irrational steps (Roberts' R3 and the golden ratio) leave no gap, however many are asked.
-    """
-    ranges = {"elevation": want.elevation_deg, "focal_mm": want.focal_mm, "room": want.room}
-    first, arc = rng.random(len(ranges)), rng.random()
+    room and arc as evenly as so few can: each range is cut in as many parts, and each part is drawn from once (a
+    Latin hypercube)."""
+    ranges = {"elevation": want.elevation_deg, "focal_mm": want.focal_mm, "room": want.room, "arc": (0.0, 1.0)}
+    parts = rng.permuted(np.tile(np.arange(count - 1), (len(ranges), 1)), axis=1)
+    shares = (parts + rng.random(parts.shape)) / max(count - 1, 1)
     made = [Candidate(scene, None)]
-    for k in range(1, count):
-        drawn: dict[str, Any] = {
-            name: low + (high - low) * float((u + k * step) % 1)
-            for (name, (low, high)), u, step in zip(ranges.items(), first, STEPS, strict=True)
+    for drawn in shares.T:
+        values: dict[str, Any] = {
+            name: float(low + share * (high - low))
+            for (name, (low, high)), share in zip(ranges.items(), drawn, strict=True)
         }
-        made.append(Candidate(replace(scene, **drawn), (arc + k * GOLDEN) % 1))
+        arc = values.pop("arc")
+        made.append(Candidate(replace(scene, **values), arc))
     return made
 
 

@@ -1,11 +1,15 @@
 """Scenes are drawn within the recipe's ranges, and every orbit keeps the whole object in every picture."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.errors import BadInput
 from schemas.filming import Render
+from schemas.names import FLOORS, MATERIALS
 from tasks import scenes
 
 WANT = Render(width=64, height=48, fps=4)
@@ -76,9 +80,38 @@ def test_equal_generators_give_equal_scenes_and_seeds_differ() -> None:
 
 
 def test_every_setting_comes_from_the_recipe_and_all_of_them_come_up() -> None:
-    want = Render(materials=("wood", "metal"), floors=("tiles",), environments=("night", "x@1"), elevation_deg=(20, 30))
-    drawn = [scenes.choose(np.random.default_rng(seed), want) for seed in range(60)]
-    assert {s.material for s in drawn} == {"wood", "metal"}
-    assert {s.floor for s in drawn} == {"tiles"}
-    assert {s.environment for s in drawn} == {"night", "x@1"}
+    own = {"name": "yard", "sky": "night", "floor": "tiles"}
+    want = Render.model_validate(
+        {"materials": ["wood", "brass"], "environments": [own, "x.hdr"], "elevation_deg": (20, 30)}
+    )
+    drawn = [scenes.choose(np.random.default_rng(seed), want) for seed in range(120)]
+    assert {s.material.name for s in drawn} == {*MATERIALS["wood"], "brass"}
+    assert {(s.environment, s.sky) for s in drawn} == {("yard", "night"), ("x", "x.hdr")}
+    assert {s.floor.name for s in drawn if s.environment == "yard"} == {"tiles"}
+    assert {s.floor.name for s in drawn if s.environment == "x"} == set(FLOORS), "drawn where none is named"
     assert all(20 <= s.elevation <= 30 for s in drawn)
+
+
+@given(st.integers(1, 16), st.integers(0, 99))
+def test_candidates_fill_the_ranges_evenly(count: int, seed: int) -> None:
+    """Each part of a range that is cut in as many parts as there are candidates beside the first is drawn from once."""
+    scene = scenes.choose(np.random.default_rng(seed), WANT)
+    made = scenes.candidates(scene, WANT, count, np.random.default_rng(seed))
+    assert len(made) == count and made[0] == scenes.Candidate(scene, None)
+    for name, (low, high) in {"elevation": WANT.elevation_deg, "focal_mm": WANT.focal_mm, "room": WANT.room}.items():
+        drawn = np.array([getattr(c.scene, name) for c in made[1:]])
+        assert sorted(((drawn - low) / (high - low) * (count - 1)).astype(int)) == list(range(count - 1))
+    assert sorted(int((c.arc or 0) * (count - 1)) for c in made[1:]) == list(range(count - 1))
+    same = {"elevation": scene.elevation, "focal_mm": scene.focal_mm, "room": scene.room}
+    assert all(dataclasses.replace(c.scene, **same) == scene for c in made), "the rest of the scene is one"
+
+
+def test_a_scene_that_cannot_be_filmed_is_refused() -> None:
+    scene, points = scenes.choose(np.random.default_rng(1), WANT), thing((0.6, 0.6, 1.0), 1)
+    orbit = scenes.orbit(scene, points, WANT)
+    scenes.check(orbit, scene, points, WANT)
+    with pytest.raises(BadInput, match=r"reaches 20\.00% of its length under the floor"):
+        scenes.check(orbit, scene, points - [0, 0, 0.2], WANT)
+    close = scenes.Orbit((orbit.cameras - orbit.look_at) * 0.6 + orbit.look_at, orbit.look_at)
+    with pytest.raises(BadInput, match=r"leaves the frame; raise render\.room"):
+        scenes.check(close, scene, points, WANT)
