@@ -221,7 +221,7 @@ class Planning(Section):
     """A view is grazing when the defect's mean angle of incidence is above this in every frame that shows it."""
     small_pct: float = Field(0.15, gt=0, le=100)
     """A defect is small when it never covers more than this share of the frame's area, in per cent."""
-    low_contrast_pct: float = Field(4.0, gt=0, le=100)
+    low_contrast_pct: float = Field(15.0, gt=0, le=100)
     """Contrast is low when the forecast shading differs by less than this, in per cent, in every frame."""
     skip: bool = False
     """Do not render clips of a view that there are enough of already."""
