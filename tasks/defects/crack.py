@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks import paths
 from tasks.defects.cutting import difference, marked, sweep
-from tasks.defects.made import Made, Misfit, window
+from tasks.defects.made import Made, Misfit, apart, window
 from tasks.defects.measure import buried
 from tasks.defects.sound import tunnels, watertight
 from tasks.meshes import Shape
@@ -205,7 +205,7 @@ def _furrow(surface: Surface, lines: list[_Line], path: Path, width: float) -> M
         surface.shape.vertices,
         surface.shape.faces,
         longest=width / 7,
-        distance=lambda p: np.asarray(tree.query(p)[0]),
+        distance=apart(points),
         radius=width,
     )
     away, nearest = tree.query(fine.vertices)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.defects.made import Misfit
+from tasks.defects.made import Misfit, apart
 from tasks.meshes import Shape
 from tasks.refine import Faces, Points, edges_of, refine
 
@@ -75,19 +75,17 @@ class Marked:
 
 def marked(cut: Cut, ring: float) -> Marked:
     """The cut shape, refined at the rim so that a ring of the given width around the walls can be told apart."""
-    from scipy.spatial import cKDTree
-
     rim = _rim(cut, ring / 3)
-    tree = cKDTree(rim)
+    distance = apart(rim)
     fine = refine(
         cut.shape.vertices,
         cut.shape.faces,
         longest=ring,
-        distance=lambda points: np.asarray(tree.query(points)[0]),
+        distance=distance,
         radius=2 * ring,
     )
     walls = np.unique(fine.faces[cut.walls[fine.parent]])
-    label = np.asarray(tree.query(fine.vertices)[0] < ring)
+    label = distance(fine.vertices) < ring
     label[walls] = True
     return Marked(Shape(fine.vertices, fine.faces), label, walls, rim)
 

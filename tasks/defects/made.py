@@ -1,5 +1,6 @@
 """What the makers of the six defects share: what they give, how they give up, and the curves they draw with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from tasks.meshes import Shape
 from tasks.refine import Points
 
+FAR = 0.05
 LABEL_SHARE = 0.12
 """A vertex belongs to the defect when it moved by more than this share of the greatest displacement."""
 
@@ -43,6 +45,24 @@ def window(depth: NDArray[np.float64], full: float, fade: float) -> NDArray[np.f
     `smooth` is at most 1.875 steep: a displacement by less than `fade / 1.875` keeps its inverse.
     """
     return 1 - smooth((np.abs(depth) - full) / fade)
+
+
+def apart(places: Points) -> Callable[[Points], NDArray[np.float64]]:
+    """A function that gives the distances (N,) of points from the nearest of the places (M, 3).
+
+    Of points far off it gives that from the places' bounding box, which is less, and quicker.
+    """
+    from scipy.spatial import cKDTree
+
+    tree, low, high = cKDTree(places), places.min(axis=0), places.max(axis=0)
+
+    def distance(points: Points) -> NDArray[np.float64]:
+        away: NDArray[np.float64] = np.linalg.norm(np.maximum(np.maximum(low - points, points - high), 0), axis=1)
+        near = away < FAR
+        away[near] = tree.query(points[near])[0]
+        return away
+
+    return distance
 
 
 class Outline:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 
 from tasks import paths
-from tasks.defects.made import LABEL_SHARE, Made, Misfit, smooth, window
+from tasks.defects.made import LABEL_SHARE, Made, Misfit, apart, smooth, window
 from tasks.meshes import Shape
 from tasks.places import Place, Surface
 from tasks.refine import refine
@@ -30,7 +30,7 @@ def scratch(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Gener
         shape.vertices,
         shape.faces,
         longest=width / 8,
-        distance=lambda points: np.asarray(tree.query(points)[0]),
+        distance=apart(path.points),
         radius=1.2 * width,
     )
     _, nearest = tree.query(fine.vertices)

@@ -29,7 +29,7 @@ CLOSED_ONLY = ("hole", "broken")
 
 
 @cache
-def defective(name: str, kind: str, seed: int) -> Defective:
+def defective(name: str, kind: str, seed: int = 0) -> Defective:
     return apply(shape_of(name), kind, SIZE, np.random.default_rng(seed))
 
 
@@ -44,9 +44,8 @@ every_case = pytest.mark.parametrize(("name", "kind"), CASES)
 
 
 @every_case
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_defect_leaves_a_sound_mesh(name: str, kind: str, seed: int) -> None:
-    before, after = mesh(shape_of(name)), mesh(defective(name, kind, seed).shape)
+def test_a_defect_leaves_a_sound_mesh(name: str, kind: str) -> None:
+    before, after = mesh(shape_of(name)), mesh(defective(name, kind).shape)
     assert np.isfinite(after.vertices).all()
     assert after.area_faces.min() > 0
     assert after.is_watertight == before.is_watertight
@@ -96,27 +95,44 @@ def test_the_label_covers_what_the_cut_has_bared_and_a_narrow_rim(name: str, kin
     assert distance(near, before).max() < 1e-6, "all that is not marked is as it was"
 
 
-@every_case
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_facts_are_what_was_asked_for(name: str, kind: str, seed: int) -> None:
-    made, facts = defective(name, kind, seed), first(name, kind, seed)
+def within(facts: DefectFacts, kind: str, size: DefectSize) -> None:
+    across = (2 * size.radius_pct[0], 2 * size.radius_pct[1])
     lengths, widths, depths = {
-        "scratch": (SIZE.scratch_length_pct, SIZE.scratch_width_pct, (0.1, 3.0)),
-        "crack": (SIZE.crack_length_pct, SIZE.crack_width_pct, (1.5, 8.0)),
-        "broken": (SIZE.broken_pct, (2.0, SIZE.broken_pct[1]), (3.0, SIZE.broken_pct[1])),
-        "hole": (tuple(2 * r for r in SIZE.radius_pct),) * 2 + ((2.0, 15.0),),
-        "bulge": (tuple(2 * r for r in SIZE.radius_pct),) * 2 + (SIZE.depth_pct,),
-        "concavity": (tuple(2 * r for r in SIZE.radius_pct),) * 2 + (SIZE.depth_pct,),
+        "scratch": (size.scratch_length_pct, size.scratch_width_pct, (0.1, size.scratch_width_pct[1])),
+        "crack": (
+            size.crack_length_pct,
+            size.crack_width_pct,
+            (size.crack_width_pct[0], 5.2 * size.crack_width_pct[1]),
+        ),
+        "broken": (size.broken_pct, (1.0, size.broken_pct[1]), (1.0, size.broken_pct[1])),
+        "hole": (across, across, (2.0, 1.5 * size.radius_pct[1])),
+        "bulge": (across, across, size.depth_pct),
+        "concavity": (across, across, size.depth_pct),
     }[kind]
     assert 0.8 * lengths[0] <= facts.extent_pct <= 1.25 * lengths[1]
     assert 0.7 * widths[0] <= facts.width_pct <= 1.3 * widths[1]
     assert 0.9 * depths[0] <= facts.depth_pct <= 1.05 * depths[1]
+
+
+@every_case
+def test_the_facts_are_what_was_asked_for(name: str, kind: str) -> None:
+    made, facts = defective(name, kind), first(name, kind)
+    within(facts, kind, SIZE)
     if kind == "hole" and name in ("cube", "ball"):
         assert facts.depth_pct >= 0.95 * SIZE.radius_pct[0]  # blind, about as deep as its radius
     solid = mesh(made.shape)
     share = 100 * (solid.area_faces * made.label[made.shape.faces].mean(axis=1)).sum() / solid.area
     assert facts.area_pct == pytest.approx(share)
     assert 0.1 < facts.area_pct < 15
+
+
+@settings(max_examples=10, deadline=None)
+@given(kind=st.sampled_from(DEFECT_TYPES), times=st.floats(0.6, 1.2), seed=st.integers(0, 1000))
+def test_sizes_stay_within_any_ranges(kind: str, times: float, seed: int) -> None:
+    ranges = {name: (times * r[0], times * r[1]) for name, r in SIZE if name.endswith("_pct")}
+    size = DefectSize(**ranges)
+    (facts,) = apply(shape_of("ball"), kind, size, np.random.default_rng(seed)).facts
+    within(facts, kind, size)
 
 
 @pytest.mark.parametrize(("kind", "sign"), [("bulge", 1), *((k, -1) for k in ("concavity", "hole", "crack", "broken"))])
@@ -187,12 +203,12 @@ def test_a_crack_in_a_solid_ends_in_it() -> None:
         assert first(name, "crack").depth_pct == pytest.approx(4 * first(name, "crack").width_pct, rel=0.35)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_piece_breaks_off_where_the_shape_juts_out(seed: int) -> None:
-    made = apply(shape_of("cube"), "broken", SIZE, np.random.default_rng(seed))
+    made = defective("cube", "broken", seed)
     beyond = np.sort(np.abs(np.array(made.facts[0].position) - [0, 0, 0.5]))
     assert beyond[1] > 0.36, "at an edge or a corner"
-    shell = apply(shape_of("bowl0"), "broken", SIZE, np.random.default_rng(seed))
+    shell = defective("bowl0", "broken", seed)
     assert shell.facts[0].position[2] > shape_of("bowl0").vertices[:, 2].max() - 0.2, "at the rim"
 
 
@@ -217,9 +233,9 @@ def test_the_more_severe_the_larger(kind: str) -> None:
     areas = []
     for severity in SEVERITIES:
         size = DefectSize(severities=(severity,))
-        facts = [apply(shape_of("cube"), kind, size, np.random.default_rng(n)).facts[0] for n in (0, 1)]
-        assert {f.severity for f in facts} == {severity}
-        areas.append(np.mean([f.extent_pct * f.width_pct for f in facts]))
+        (facts,) = apply(shape_of("ball"), kind, size, np.random.default_rng(0)).facts
+        assert facts.severity == severity
+        areas.append(facts.extent_pct * facts.width_pct)
     assert areas == sorted(areas) and areas[2] > 1.2 * areas[0]
 
 
@@ -262,15 +278,15 @@ def test_labels_survive_untouched_or_not_at_all() -> None:
 def test_the_place_is_seen_from_as_much_of_the_orbit_as_wanted(kind: str) -> None:
     def mean(arc: float) -> float:
         shares = []
-        for seed in range(3):
-            made = apply(shape_of("cup0"), kind, SIZE, np.random.default_rng(seed), arc=arc)
+        for seed in range(2):
+            made = apply(shape_of("cube"), kind, SIZE, np.random.default_rng(seed), arc=arc)
             surface = Surface(made.shape, np.random.default_rng(0))
-            face = np.flatnonzero(made.label[made.shape.faces].min(axis=1) > 0)
+            face = np.flatnonzero(made.label[made.shape.faces].min(axis=1) > 0)[::7]
             _, seen = surface.seen(surface.mesh.triangles_center[face], surface.mesh.face_normals[face])
             shares.append(np.average(seen, weights=surface.mesh.area_faces[face]))
         return float(np.mean(shares))
 
-    assert mean(0.1) < mean(0.9) - 0.05
+    assert mean(0.1) < mean(0.9) - 0.15
 
 
 # --- what cannot be --------------------------------------------------------------------------------
@@ -301,7 +317,7 @@ def test_no_surface_no_defect() -> None:
             apply(shape, "crack", SIZE, np.random.default_rng(0))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     sides=st.tuples(*[st.sampled_from([0.01, 0.1, 0.4, 1.0])] * 3),
     corners=st.sampled_from(["box", "tetrahedron", "spindle", "sheet"]),
@@ -330,9 +346,9 @@ def test_an_odd_mesh_gets_a_sound_defect_or_one_sentence(
 
 @pytest.mark.parametrize("kind", DEFECT_TYPES)
 def test_equal_seeds_give_equal_bytes(kind: str) -> None:
-    one = defective("cup0", kind, 0)
-    same = apply(shape_of("cup0"), kind, SIZE, np.random.default_rng(0))
-    other = defective("cup0", kind, 1)
+    one = defective("ball", kind, 0)
+    same = apply(shape_of("ball"), kind, SIZE, np.random.default_rng(0))
+    other = defective("ball", kind, 1)
     assert one.shape.vertices.tobytes() == same.shape.vertices.tobytes()
     assert one.shape.faces.tobytes() == same.shape.faces.tobytes()
     assert one.label.tobytes() == same.label.tobytes()
