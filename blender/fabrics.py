@@ -46,7 +46,7 @@ def canvas(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, NATURAL)
     threads = maths(tree, "ABSOLUTE", weave(tree, where, rng.uniform(42.0, 52.0)))
     return _cloth(
-        ramp(tree, threads, shade(base, 0.5), shade(base, 1.15), 0.0, 0.6), bump(tree, threads, 0.005), sheen=0.1
+        ramp(tree, threads, shade(base, 0.66), shade(base, 1.12), 0.0, 0.7), bump(tree, threads, 0.003), sheen=0.1
     )
 
 
@@ -79,7 +79,7 @@ def knit(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     loops, aside = herringbone(tree, where, columns, columns * 1.3, 0.55)
     stitches = maths(tree, "ADD", loops, between(tree, aside, 0.7, 1.0, 0.0, -1.5))
     return _cloth(
-        ramp(tree, maths(tree, "MULTIPLY_ADD", stitches, 0.4, 0.6), shade(base, 0.5), shade(base, 1.2)),
+        ramp(tree, maths(tree, "MULTIPLY_ADD", stitches, 0.4, 0.6), shade(base, 0.58), shade(base, 1.2)),
         bump(tree, stitches, 0.003),
         sheen=0.4,
         tint=shade(base, 2.5),
@@ -92,8 +92,8 @@ def tweed(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     columns = rng.uniform(8.0, 10.0)
     lines, _ = herringbone(tree, where, columns, columns * 3.6, 1.8)
     tufts = cells(tree, scattered(tree, rng, where), columns * 4.5)["Color"]
-    tone = ramp(tree, maths(tree, "MULTIPLY_ADD", lines, 0.5, 0.5), shade(base, 0.75), shade(base, 1.45), 0.2, 0.8)
+    tone = ramp(tree, maths(tree, "MULTIPLY_ADD", lines, 0.5, 0.5), shade(base, 0.8), shade(base, 1.3), 0.1, 0.9)
     fleck = colour(rng, ((0.42, 0.12, 0.04), (0.10, 0.22, 0.34), (0.50, 0.38, 0.10), (0.36, 0.05, 0.05)))
     return _cloth(
-        mixed(tree, between(tree, tufts, 0.68, 0.72, 0.0, 0.5), tone, fleck), bump(tree, lines, 0.0015), sheen=0.3
+        mixed(tree, between(tree, tufts, 0.66, 0.74, 0.0, 0.45), tone, fleck), bump(tree, lines, 0.001), sheen=0.3
     )

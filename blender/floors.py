@@ -27,12 +27,12 @@ def asphalt(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Dark binder around small stones, few of them pale."""
     base = colour(rng, ((0.075, 0.075, 0.078), (0.10, 0.098, 0.095), (0.058, 0.060, 0.065)))
     stones = cells(tree, scattered(tree, rng, where), rng.uniform(58.0, 68.0), dimensions="2D")
-    tone = ramp(tree, stones["Color"], shade(base, 0.75), shade(base, 2.6), 0.35, 1.0)
+    tone = ramp(tree, stones["Color"], shade(base, 0.8), shade(base, 1.9), 0.3, 1.0)
     return {
-        "Base Color": mixed(tree, 1.0, tone, between(tree, stones["Distance"], 0.25, 0.7, 1.0, 0.55), "MULTIPLY"),
+        "Base Color": mixed(tree, 1.0, tone, between(tree, stones["Distance"], 0.25, 0.75, 1.0, 0.72), "MULTIPLY"),
         "Roughness": 0.85,
         "Specular IOR Level": 0.3,
-        "Normal": bump(tree, stones["Distance"], -0.004),
+        "Normal": bump(tree, stones["Distance"], -0.002),
     }
 
 
@@ -58,7 +58,7 @@ def epoxy(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     )
     flakes = cells(tree, scattered(tree, rng, where), rng.uniform(30.0, 38.0), dimensions="2D")["Color"]
     return {
-        "Base Color": ramp(tree, flakes, base, shade(base, 2.2), 0.70, 0.72),
+        "Base Color": ramp(tree, flakes, base, shade(base, 1.75), 0.70, 0.72),
         "Roughness": rng.uniform(0.10, 0.18),
     }
 
@@ -110,11 +110,11 @@ def rubber(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, ((0.030, 0.030, 0.032), (0.04, 0.06, 0.085), (0.045, 0.07, 0.045), (0.10, 0.018, 0.015)))
     turned = scaled(tree, where, 1.0, 1.0, 1.0, rng.uniform(0, np.pi))
     dots = cells(tree, turned, rng.uniform(7.0, 10.0), 0.0, "2D")["Distance"]
-    studs = between(tree, dots, 0.28, 0.36, 1.0, 0.0)
+    studs = between(tree, dots, 0.24, 0.38, 1.0, 0.0)
     return {
-        "Base Color": ramp(tree, studs, shade(base, 0.8), shade(base, 1.7)),
+        "Base Color": ramp(tree, studs, shade(base, 0.85), shade(base, 1.5)),
         "Roughness": rng.uniform(0.5, 0.65),
-        "Normal": bump(tree, studs, 0.02),
+        "Normal": bump(tree, studs, 0.014),
     }
 
 
@@ -128,13 +128,13 @@ def steel(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     along = maths(tree, "MULTIPLY", maths(tree, "POWER", x, 0.35), maths(tree, "POWER", y, 6.0))
     across = maths(tree, "MULTIPLY", maths(tree, "POWER", y, 0.35), maths(tree, "POWER", x, 6.0))
     bars = node(tree, "Mix", {0: checker, 2: along, 3: across}).outputs[0]
-    raised = between(tree, bars, 0.35, 0.6)
+    raised = between(tree, bars, 0.3, 0.65)
     wear = noise(tree, turned, 0.6, 2.0)
     return {
         "Base Color": ramp(tree, wear, shade(base, 0.6), base, 0.3, 0.7),
         "Metallic": 1.0,
         "Roughness": between(tree, raised, 0.0, 1.0, rng.uniform(0.42, 0.5), 0.28),
-        "Normal": bump(tree, raised, 0.012),
+        "Normal": bump(tree, raised, 0.009),
     }
 
 

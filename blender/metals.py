@@ -58,7 +58,7 @@ def anodised_aluminium(tree: Any, where: Any, rng: np.random.Generator) -> Input
     """Satin, evenly dyed, a little darker at grazing angles."""
     base = colour(
         rng,
-        ((0.42, 0.025, 0.03), (0.03, 0.10, 0.42), (0.045, 0.045, 0.05), (0.50, 0.30, 0.05), (0.10, 0.32, 0.10),
+        ((0.36, 0.045, 0.045), (0.03, 0.10, 0.42), (0.045, 0.045, 0.05), (0.50, 0.30, 0.05), (0.10, 0.32, 0.10),
          (0.20, 0.05, 0.30), (0.02, 0.28, 0.36)),
     )  # fmt: skip
     return {
