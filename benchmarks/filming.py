@@ -1,5 +1,6 @@
 """Render jobs for benchmarks, made as the render stage makes them: an object, a defect, a scene, an orbit."""
 
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 from schemas.filming import Render
 from schemas.names import CATEGORIES, DEFECT_TYPES, ENVIRONMENTS, MATERIALS
 from tasks import blender, defects, objects, scenes
+from tasks.instances import Thing
+from tasks.render import job as job_for
 
 INTERLEAVED = [name for turn in zip_longest(*MATERIALS.values()) for name in turn if name]
 """The materials, so that any six that follow each other are of the six groups (as far as they go)."""
@@ -30,15 +33,18 @@ def job(number: int, folder: Path, want: Render, frames: int, threads: int = 1) 
     made = defects.apply(shape, DEFECT_TYPES[number % len(DEFECT_TYPES)], want.defect, rng)
     scene = scenes.choose(rng, want)
     orbit = scenes.orbit(scene, made.shape.vertices, want)
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / "mesh.npz", vertices=made.shape.vertices, faces=made.shape.faces, label=made.label)
     views = np.arange(frames) * len(orbit.cameras) // frames
-    return blender.Job(
-        mesh="mesh.npz", mesh_sha256="", scene=scene.as_dict(), cameras=orbit.cameras[views].tolist(),
-        look_at=orbit.look_at.tolist(), focal_mm=scene.focal_mm, width=want.width, height=want.height,
-        samples=want.samples, denoise=want.denoise, bounces=want.bounces, device="cpu", seed=number, mask=True,
-        threads=threads, max_frames=10**6,
-    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    return job_for(
+        Thing(made.shape, made.label, (), "benchmark"),
+        scene,
+        replace(orbit, cameras=orbit.cameras[views]),
+        want,
+        folder,
+        seed=number,
+        threads=threads,
+        max_frames=frames,
+    )
 
 
 def title(job: blender.Job) -> str:

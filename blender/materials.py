@@ -53,7 +53,8 @@ def _surface(wanted: dict[str, Any], builtin: Mapping[str, Surface], folder: Pat
 
 
 def paint(made: Any, label: str) -> None:
-    """Colour a material red where the label is at least one half: the same surface in every other respect."""
+    """Coat a material with red paint where the label is at least one half: the same relief and gloss, but no metal,
+    which would show the red only where there is light to mirror."""
     tree = made.node_tree
     share = _labelled(tree, label)
     painted = [n for n in tree.nodes if n.bl_idname == "ShaderNodeBsdfPrincipled"]
@@ -61,6 +62,9 @@ def paint(made: Any, label: str) -> None:
         base = principled.inputs["Base Color"]
         under = base.links[0].from_socket if base.links else tuple(base.default_value)
         tree.links.new(mixed(tree, share, under, RED), base)
+        metal = principled.inputs["Metallic"]
+        under = metal.links[0].from_socket if metal.links else metal.default_value
+        tree.links.new(maths(tree, "MULTIPLY", under, maths(tree, "SUBTRACT", 1.0, share)), metal)
     if not painted:  # a material of one's own that is put together otherwise
         surface = tree.get_output_node("CYCLES").inputs["Surface"]
         red = node(tree, "BsdfDiffuse", {"Color": RED}).outputs[0]

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from schemas.errors import BadInput
+from schemas.errors import BadInput, DefectoryError
 from schemas.filming import Render
 from schemas.recipe import Recipe
+from schemas.rows import Reject, Sample
 from tasks import blender, scenes
 from tasks.instances import Thing
 from tasks.meshes import Shape
@@ -121,6 +122,59 @@ def test_the_pixels_do_not_depend_on_threads_processes_or_the_mask(tmp_path: Pat
     for picture, mask in zip(plain[:count], plain[count:], strict=True):
         different = (marked(picture, mask) != picture).any(axis=2)
         assert not different[mask == 0].any() and different[mask == 255].all()
+
+
+def test_a_pair_of_two_renders_differs_in_the_defect_alone(tmp_path: Path, vase: Shape) -> None:
+    label = spot(vase, (0.5, 0.0, 0.4), 0.12)
+    # No bounces and no denoiser: red light from the defect would be another, and rightful, difference.
+    plain = {"denoise": "off", "bounces": 0, "samples": 8}
+    assert prepare(tmp_path / "two", vase, label).scene["material"]["group"] == "metal", "the hardest to paint"
+    two = prepare(tmp_path / "two", vase, label, pair="two", **plain)
+    frames = blender.run(two, tmp_path / "two")
+    one = blender.run(prepare(tmp_path / "one", vase, label, **plain), tmp_path / "one")
+    count = len(two.cameras)
+    assert same(pixels(one, count), pixels(frames, count)), "the second render leaves the first as it was"
+    inside = []
+    for n in range(count):
+        picture, painted, mask = frames.picture(n), frames.marked(n), frames.mask(n)
+        assert (painted == picture)[mask == 0].all()
+        inside.append(painted[mask == 255].astype(int))
+    red, green, blue = np.concatenate(inside).T
+    assert len(red) > 50
+    assert (red > np.maximum(green, blue) + 20).mean() > 0.9, (np.median(red), np.median(green), np.median(blue))
+    assert not list(one.folder.glob("*.marked.png"))
+
+
+def test_a_device_that_is_not_there_is_nobodys_bad_input(tmp_path: Path, vase: Shape) -> None:
+    job = prepare(tmp_path, vase, None)
+    job = dataclasses.replace(job, cameras=job.cameras[:1])
+    with pytest.raises(DefectoryError, match=r"render\.device hip: there is no such GPU.*`auto` or `cpu`") as caught:
+        blender.run(dataclasses.replace(job, device="hip"), tmp_path)
+    assert type(caught.value) is DefectoryError, "neither a reject nor worth a retry: every job would meet it"
+    best = blender.run(dataclasses.replace(job, device="auto"), tmp_path)
+    version, device = best.by.split()
+    assert version.startswith("5.") and device in ("cpu", "cuda", "optix", "hip", "oneapi")
+    assert best.picture(0).any()
+
+
+def test_what_cannot_be_rendered_is_rejected_and_the_rest_is_unharmed(tmp_path: Path) -> None:
+    (tmp_path / "text.hdr").write_text("not a picture")
+    recipe = Recipe.model_validate(
+        {
+            "dataset": "tiny",
+            "objects": [{"builtin": "cup0", "normal": 3}],
+            "render": {
+                "width": 64, "height": 48, "fps": 1, "samples": 1,
+                "environments": ["studio-epoxy", str(tmp_path / "text.hdr")],
+            },
+        }
+    )  # fmt: skip
+    build(tmp_path / "built", recipe)
+    workspace = Workspace.open(tmp_path / "built")
+    rejects, samples = list(workspace.rows(Reject)), list(workspace.rows(Sample))
+    assert all("environment text.hdr" in r.reason and r.stage == "render" for r in rejects)
+    assert {r.item for r in rejects} | {s.instance for s in samples} == {f"cup0-normal-{n}" for n in range(3)}
+    assert rejects and samples, "some of either, with this seed"
 
 
 def test_an_environment_of_ones_own(tmp_path: Path, vase: Shape) -> None:
