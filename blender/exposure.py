@@ -21,7 +21,7 @@ BLOCK = 4
 """Side of the squares of pixels whose mean counts as one reading: a single sample is too noisy for a logarithm."""
 MIDDLE = 0.2
 """Scene-linear luminance in the middle of the picture's scale."""
-ADAPTATION = 0.45
+ADAPTATION = 0.55
 """How far the exposure goes to meet a dark or bright object: black rubber stays dark, white porcelain bright."""
 BLACK, WHITE = 0.005, 5.5
 """Scene-linear luminances that the view transform (AgX, medium high contrast) shows as 3 and as 250 of 255."""
