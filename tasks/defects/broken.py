@@ -55,11 +55,17 @@ def broken(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Genera
         raise Misfit
     cut = _without_crumbs(difference(surface.shape, tool), bodies(surface.shape))
     made = marked(cut, RING)
-    height = piece @ place.normal
     walls = made.shape.vertices[made.walls]
-    flat = [walls @ axis for axis in frame(place.normal, 0.0)]
-    extent, width = spans(*flat)
-    return Made(made.shape, made.label, extent, width, float(np.ptp(height)), walls.mean(axis=0))
+    x, y = (walls @ axis for axis in frame(place.normal, 0.0))
+    return Made(
+        made.shape,
+        made.label,
+        extent=extent,
+        width=spans(x, y)[1],
+        # Nothing is left above the fracture to be as deep as: the piece's own height.
+        depth=float(np.ptp(piece @ place.normal)),
+        at=walls.mean(axis=0),
+    )
 
 
 def _girth(surface: Surface, place: Place, size: float) -> tuple[float, float]:

@@ -20,6 +20,10 @@ CONTOUR = float(np.sqrt(1 - LABEL_SHARE ** (1 / STEEP)))
 """Where, as a share of the outline's radius, the displacement has fallen to LABEL_SHARE."""
 
 
+FLATTENED = 0.6
+"""A dent in a surface that falls off by more than this share of its depth within the dent reads as a flat spot."""
+
+
 def bulge(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Generator) -> Made:
     return _bump(1.0, surface, place, sizes, rng)
 
@@ -47,6 +51,9 @@ def _bump(sign: float, surface: Surface, place: Place, sizes: tuple[float, ...],
     label = share > LABEL_SHARE * share.max()
     front = label & (below < max(0.02, 0.5 * surface.thickness(place.point, place.normal)))
     if not front.any():
+        raise Misfit
+    edge = front & (ratio > 0.9 * CONTOUR)
+    if sign < 0 and edge.any() and float(np.mean(below[edge])) > FLATTENED * depth:
         raise Misfit
     return Made(
         Shape(moved, fine.faces),

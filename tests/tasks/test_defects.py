@@ -242,7 +242,7 @@ def test_the_more_severe_the_larger(kind: str) -> None:
 @pytest.mark.parametrize("kind", DEFECT_TYPES)
 def test_several_defects_of_a_kind_lie_apart_each_with_its_facts(kind: str) -> None:
     size = DefectSize(count=(3, 3), severities=("slight",))
-    made = apply(shape_of("cube"), kind, size, np.random.default_rng(1))
+    made = apply(shape_of("ball"), kind, size, np.random.default_rng(1))
     assert len(made.facts) == 3
     shares = [f.area_pct for f in made.facts]
     assert shares == sorted(shares, reverse=True)
