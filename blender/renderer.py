@@ -17,6 +17,7 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
     cycles.samples = job["samples"]
     cycles.seed = job["seed"] % 2**31
     cycles.use_adaptive_sampling = False
+    cycles.sampling_pattern = "BLUE_NOISE"  # an error that neighbours do not share is the easiest to remove
     cycles.use_light_tree = False
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.max_bounces = job["bounces"]

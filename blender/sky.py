@@ -11,6 +11,8 @@ DAYLIGHT = 3.0
 LIGHT = 256
 """Width of the picture that lights the scene: a sun of one and a half degrees. The few burning pixels of a full
 picture cost half of all noise, and its size a third of the time; cameras see the full one."""
+HORIZON = -2.0
+"""Degrees above the horizon below which the floor hides the sky from everything that stands on it."""
 SAMPLING = 2 * LIGHT
 """Width of the map by which the light is sampled. Coarser than the light itself, it misses what burns in between."""
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -28,35 +30,37 @@ def world(scene: Any, wanted: dict[str, Any], folder: Path) -> None:
     made.use_nodes = True
     tree = made.node_tree
     tree.nodes.clear()
-    where = tree.nodes.new("ShaderNodeTexCoord")
-    turn = tree.nodes.new("ShaderNodeMapping")
+    where, turn = tree.nodes.new("ShaderNodeTexCoord"), tree.nodes.new("ShaderNodeMapping")
     turn.inputs["Rotation"].default_value[2] = np.radians(wanted["sky_turn"])
     tree.links.new(where.outputs["Generated"], turn.inputs["Vector"])
     seen = tree.nodes.new("ShaderNodeLightPath").outputs["Is Camera Ray"]
     mix, out = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeOutputWorld")
     tree.links.new(seen, mix.inputs[0])
-    for place, picture in ((1, light(image)), (2, image)):
+    for place, picture in ((1, light(image, wanted["sky_turn"])), (2, image)):
         sky, background = tree.nodes.new("ShaderNodeTexEnvironment"), tree.nodes.new("ShaderNodeBackground")
         sky.image = picture
         background.inputs["Strength"].default_value = strength
-        tree.links.new(turn.outputs["Vector"], sky.inputs["Vector"])
+        if picture is image:
+            tree.links.new(turn.outputs["Vector"], sky.inputs["Vector"])
         tree.links.new(sky.outputs["Color"], background.inputs["Color"])
         tree.links.new(background.outputs["Background"], mix.inputs[place])
     tree.links.new(mix.outputs["Shader"], out.inputs["Surface"])
 
 
-def light(image: Any) -> Any:
-    """The image at a width of `LIGHT` or a little more, every pixel the mean of those it stands for."""
+def light(image: Any, turn: float) -> Any:
+    """The image as it lights a scene: turned by so many degrees, at a width of `LIGHT` or a little more (every pixel
+    the mean of those it stands for), and black where the floor hides it, so that no light is looked for there."""
     width, height = image.size
-    fold = min(width // LIGHT, height // (LIGHT // 2))
-    if fold < 2:
-        return image
+    fold = max(1, min(width // LIGHT, height // (LIGHT // 2)))
     across, down = width // fold, height // fold
-    rows = _pixels(image)[: down * fold, : across * fold].reshape(down, fold, across, fold, 3)
+    rest, steps = np.modf(turn / 360 * width)
+    turned = sum(share * np.roll(_pixels(image), int(steps) + n, axis=1) for n, share in ((0, 1 - rest), (1, rest)))
+    rows = turned[: down * fold, : across * fold].reshape(down, fold, across, fold, 3)
     # Rows near the poles stand for less of the sky: weighted so, the light as a whole stays the same.
     weight = np.cos(_latitude(height)[: down * fold]).reshape(down, fold, 1, 1, 1)
     small = np.ones((down, across, 4), np.float32)
     small[..., :3] = (rows * weight).sum(axis=(1, 3)) / (weight.sum(axis=1) * fold)[:, 0]
+    small[_latitude(down) < np.radians(HORIZON), :, :3] = 0.0
     made = bpy.data.images.new("light", across, down, float_buffer=True)
     made.colorspace_settings.name = image.colorspace_settings.name
     made.pixels.foreach_set(small.ravel())
