@@ -27,15 +27,16 @@ def defaults(scene: Any, job: dict[str, Any]) -> None:
 
 def start_blender(threads: int) -> Any:
     bpy = ours(threads)
-    import renderer
+    import exposure
 
-    tuned = renderer.engine
+    settle = exposure.settle
 
-    def engine(scene: Any, job: dict[str, Any]) -> None:
-        tuned(scene, job)
+    def settled(scene: Any, job: dict[str, Any]) -> float:
+        stops = settle(scene, job)  # by our own settings, or the pictures would differ in brightness
         defaults(scene, job)
+        return float(stops)
 
-    renderer.engine = engine
+    exposure.settle = settled
     return bpy
 
 
