@@ -34,6 +34,8 @@ APART = 1.3
 """Another defect stays this many radii away."""
 COARSE = 2_500
 """Samples among which exposed places are looked for."""
+WITNESSES = 7
+"""Points that stand for a place when it is told from where it is seen."""
 EXPOSED = 0.5
 """A place counts as exposed when it juts out at least by this share of what the shape's most exposed place does."""
 
@@ -50,7 +52,7 @@ class Place:
     seen: float
     """Mean over the orbit's cameras of the cosine under which the place is seen, hidden counting as 0"""
     arc: float
-    """Share of the orbit's azimuths from which the place is seen, the mean over its elevations"""
+    """Share of the orbit's azimuths from which some of the place is seen, the mean over its elevations"""
 
     def local(self, points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Coordinates along u and v, and the depth below the tangent plane."""
@@ -96,18 +98,36 @@ class Surface:
         found = found[found > CLEAR]
         return float(found[0]) + CLEAR if len(found) else float("inf")
 
-    def seen(self, points: Points, normals: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How far cameras on the orbit see the points: `seen` and `arc` (N,) of a `Place`."""
+    def lit(self, points: Points, normals: Points) -> NDArray[np.float64]:
+        """Cosines (N, cameras) under which far cameras on the orbit see the points; 0 where one does not."""
         turn, rise = np.meshgrid(2 * np.pi * np.arange(AZIMUTHS) / AZIMUTHS, np.deg2rad(ELEVATIONS))
         towards = np.stack([np.cos(turn) * np.cos(rise), np.sin(turn) * np.cos(rise), np.sin(rise)], axis=-1).reshape(
             -1, 3
         )
-        cosine = np.clip(normals @ towards.T, 0, None)
+        cosine: NDArray[np.float64] = np.clip(normals @ towards.T, 0, None)
         who, where = np.nonzero(cosine > MIN_COSINE)
         blocked = self.mesh.ray.intersects_any(points[who] + CLEAR * normals[who], towards[where])
-        lit = np.zeros_like(cosine)
-        lit[who, where] = cosine[who, where] * ~blocked
-        return np.asarray(lit.mean(axis=1)), np.asarray((lit > 0).mean(axis=1))
+        cosine[cosine <= MIN_COSINE] = 0
+        cosine[who[blocked], where[blocked]] = 0
+        return cosine
+
+    def arcs(self, points: Points, normals: Points, radius: float, through: bool) -> NDArray[np.float64]:
+        """Share (N,) of the orbit from which anything within `radius` of each point is seen.
+
+        With `through`, that counts the other side of a thin wall, too.
+        """
+        near = []
+        for point, normal, found in zip(points, normals, self.near.query_ball_point(points, radius), strict=True):
+            index = np.array([self.near.query(point)[1]] if not found else sorted(found))
+            alike = self.normals[index] @ normal
+            order = np.argsort(alike, kind="stable")[0 if through else int((alike < 0).sum()) :]
+            near.append(
+                index[order[np.linspace(0, len(order) - 1, WITNESSES).astype(int)]] if len(order) else index[:1]
+            )
+        which = np.concatenate(near)
+        lit = self.lit(self.points[which], self.normals[which]) > 0
+        first = np.cumsum([0, *(len(n) for n in near[:-1])])
+        return np.asarray(np.logical_or.reduceat(lit, first, axis=0).mean(axis=1))
 
 
 def spread(shape: Shape, count: int, rng: Generator) -> tuple[Points, NDArray[np.int64]]:
@@ -129,17 +149,22 @@ def frame(normal: Points, turn: float) -> tuple[Points, Points]:
 
 
 def find(
-    surface: Surface, radius: float, rng: Generator, arc: float | None = None, avoid: Points | None = None
+    surface: Surface,
+    radius: float,
+    rng: Generator,
+    arc: float | None = None,
+    avoid: Points | None = None,
+    through: bool = False,
 ) -> list[Place]:
     """Smooth places for a defect of the given radius: the unspoilt ones, then the rest, best first.
 
     Without `arc`, the unspoilt ones are places that the orbit sees well, in random order. With it (0..1), they may be
     hard to see, and come in the order of how near their own arc is to it; one that no camera sees only for an `arc`
-    of 0. None is near the points `avoid` (N, 3).
+    of 0. None is near the points `avoid` (N, 3). `through` is for a defect that shows on both sides of a thin wall.
     """
     points, normals = surface.sample(CANDIDATES if arc is None else WIDER * CANDIDATES, rng)
     clear = _clear(points, radius, avoid)
-    return _picked(surface, points[clear], normals[clear], radius, rng, arc, _even)
+    return _picked(surface, points[clear], normals[clear], radius, rng, arc, through, _even)
 
 
 def exposed(
@@ -168,7 +193,7 @@ def exposed(
     juts *= np.einsum("ij,ij->i", outward, normals) > 0
     wanted = np.flatnonzero((juts > EXPOSED * juts.max()) & _clear(points, radius, avoid))
     wanted = wanted[: CANDIDATES if arc is None else WIDER * CANDIDATES]
-    return _picked(surface, points[wanted], outward[wanted], radius, rng, arc, _jutting)
+    return _picked(surface, points[wanted], outward[wanted], radius, rng, arc, True, _jutting)
 
 
 def _clear(points: Points, radius: float, avoid: Points | None) -> NDArray[np.bool_]:
@@ -184,9 +209,17 @@ _Marks = Callable[[Surface, Points, Points, float], tuple[Points, tuple[float, .
 
 
 def _picked(
-    surface: Surface, points: Points, normals: Points, radius: float, rng: Generator, arc: float | None, marks: _Marks
+    surface: Surface,
+    points: Points,
+    normals: Points,
+    radius: float,
+    rng: Generator,
+    arc: float | None,
+    through: bool,
+    marks: _Marks,
 ) -> list[Place]:
-    seen, share = surface.seen(points, normals)
+    seen = surface.lit(points, normals).mean(axis=1)
+    share = surface.arcs(points, normals, radius, through) if len(points) else seen
     if arc is None:
         order = np.flatnonzero(seen > HARDLY)
     else:

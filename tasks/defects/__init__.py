@@ -6,6 +6,7 @@ defect synthesis, section 3.1.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.random import Generator
@@ -46,6 +47,10 @@ class Defective:
     """One per defect, the largest area first."""
 
 
+BOTH_SIDES = partial(places.find, through=True)
+"""Places for what shows on both sides of a thin wall."""
+
+
 @dataclass(frozen=True)
 class Kind:
     make: Callable[[Surface, Place, Sizes, Generator], Made]
@@ -54,18 +59,20 @@ class Kind:
     """Fields of DefectSize that the sizes are drawn from."""
     reach: Callable[[Sizes], float]
     """Radius of the place that the defect needs."""
-    places: Callable[..., list[Place]] = places.find
+    places: Callable[..., list[Place]]
     closed: bool = False
     """Whether the surface must be closed."""
 
 
 KINDS = {
-    "crack": Kind(crack, ("crack_length_pct", "crack_width_pct"), lambda sizes: max(2 * sizes[1], 0.05 * sizes[0])),
-    "scratch": Kind(scratch, ("scratch_length_pct", "scratch_width_pct"), lambda sizes: 2 * sizes[1]),
-    "concavity": Kind(concavity, ("radius_pct", "depth_pct"), lambda sizes: sizes[0]),
-    "bulge": Kind(bulge, ("radius_pct", "depth_pct"), lambda sizes: sizes[0]),
+    "crack": Kind(
+        crack, ("crack_length_pct", "crack_width_pct"), lambda sizes: max(2 * sizes[1], 0.05 * sizes[0]), BOTH_SIDES
+    ),
+    "scratch": Kind(scratch, ("scratch_length_pct", "scratch_width_pct"), lambda sizes: 2 * sizes[1], places.find),
+    "concavity": Kind(concavity, ("radius_pct", "depth_pct"), lambda sizes: sizes[0], BOTH_SIDES),
+    "bulge": Kind(bulge, ("radius_pct", "depth_pct"), lambda sizes: sizes[0], BOTH_SIDES),
     "broken": Kind(broken, ("broken_pct",), lambda sizes: sizes[0] / 2, places.exposed, closed=True),
-    "hole": Kind(hole, ("radius_pct",), lambda sizes: 1.15 * sizes[0], closed=True),
+    "hole": Kind(hole, ("radius_pct",), lambda sizes: 1.15 * sizes[0], BOTH_SIDES, closed=True),
 }
 """How each of `schemas.names.DEFECT_TYPES` is made."""
 
