@@ -85,9 +85,9 @@ class DefectSize(Section):
     """Defects of the same type on one instance."""
     severities: tuple[Severity, ...] = Field(("slight", "moderate", "severe"), min_length=1)
     """Severities to draw from: slight sizes come from the lower third of every range, severe ones from the upper."""
-    radius_pct: Percent = (6.0, 11.0)
+    radius_pct: Percent = (6.0, 12.0)
     """Of bulge, concavity and hole."""
-    depth_pct: Percent = (3.0, 6.0)
+    depth_pct: Percent = (4.5, 7.5)
     """Height or depth of bulge and concavity."""
     scratch_length_pct: Percent = (24.0, 42.0)
     """Length of a scratch."""
@@ -97,5 +97,5 @@ class DefectSize(Section):
     """Length of a crack along its main path."""
     crack_width_pct: Percent = (0.8, 1.6)
     """Width of a crack where it is widest."""
-    broken_pct: Percent = (10.0, 22.0)
+    broken_pct: Percent = (14.0, 26.0)
     """Size of the piece that is broken off."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tasks.defects.cutting import Cut, difference, marked, reindexed, solid
 from tasks.defects.made import Made, Misfit
 from tasks.defects.measure import spans
-from tasks.defects.sound import areas
+from tasks.defects.sound import areas, tunnels
 from tasks.places import Place, Surface, bodies, frame, pieces
 from tasks.refine import Faces, Points
 
@@ -54,6 +54,8 @@ def broken(surface: Surface, place: Place, sizes: tuple[float, ...], rng: Genera
     if (whole ^ tool).volume() > LARGEST * whole.volume():
         raise Misfit
     cut = _without_crumbs(difference(surface.shape, tool), bodies(surface.shape))
+    if tunnels(cut.shape) < tunnels(surface.shape):
+        raise Misfit  # a window in a wall, with the rim left standing, is a hole
     made = marked(cut, RING)
     walls = made.shape.vertices[made.walls]
     x, y = (walls @ axis for axis in frame(place.normal, 0.0))

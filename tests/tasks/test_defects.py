@@ -148,7 +148,7 @@ def test_both_walls_of_a_thin_shell_move_together(kind: str) -> None:
     at = np.array(first("bowl0", kind).position)
     inside = Surface(before, np.random.default_rng(0))
     for surface in (inside, Surface(made.shape, np.random.default_rng(0))):
-        near = surface.around(at, 0.06, inside.normals[inside.near.query(at)[1]])
+        near = surface.around(at, 0.1, inside.normals[inside.near.query(at)[1]])
         normal = surface.normals[near].mean(axis=0)
         start = surface.points[near[len(near) // 2]]
         assert 0.015 < surface.thickness(start, normal / np.linalg.norm(normal)) < 0.1
@@ -210,6 +210,11 @@ def test_a_piece_breaks_off_where_the_shape_juts_out(seed: int) -> None:
     assert beyond[1] > 0.36, "at an edge or a corner"
     shell = defective("bowl0", "broken", seed)
     assert shell.facts[0].position[2] > shape_of("bowl0").vertices[:, 2].max() - 0.2, "at the rim"
+
+
+@pytest.mark.parametrize("name", ["cube", "ball", "bowl0", "bottle0"])
+def test_a_broken_wall_has_no_window_in_it(name: str) -> None:
+    assert mesh(defective(name, "broken", 0).shape).euler_number >= mesh(shape_of(name)).euler_number
 
 
 def test_the_face_of_fracture_is_rough() -> None:
