@@ -17,13 +17,14 @@ PROMPT_TOKENS = 400
 """A prompt of ours, generously: the longest has under 300 words."""
 BITS_PER_PIXEL = 0.12
 """H.264 at CRF 18 on these clips, measured on the demo; half for every 6 steps of CRF."""
-SECONDS_PER_START = 4.0
-SECONDS_PER_FRAME = 0.04
-SECONDS_PER_MEGASAMPLE = 2.6
-SECONDS_PER_DENOISED_MEGAPIXEL = 1.8
-SECONDS_PER_ENCODED_MEGAPIXEL = 0.25
-"""CPU seconds, fitted to Cycles on a shared two-core Xeon machine that was busy with other work, at 320x240 to 640x360
-with 2 to 8 samples and one thread, starts and encoding estimated; an idle machine needs less."""
+SECONDS_PER_START = 1.5
+SECONDS_PER_FRAME = 0.02
+SECONDS_PER_MEGASAMPLE = 2.4
+SECONDS_PER_DENOISED_MEGAPIXEL = 1.9
+SECONDS_PER_ENCODED_MEGAPIXEL = 0.3
+"""CPU seconds, fitted to Cycles with one thread on a two-core Xeon machine that was busy with other work, three scenes
+at 96x54 to 640x360 with 1 to 8 samples; encoding is that of a pair, marking included. An idle machine needs a third
+less. A start has Blender's own, the scene of an object of some 25,000 vertices, and the metering of the exposure."""
 SECONDS_PER_SURVEY = 2.5
 """CPU seconds for one candidate orbit: most of them make the object and its defect."""
 
