@@ -31,7 +31,10 @@ Tile = tuple[np.ndarray, str]
 
 
 def film(seed: int = 0, defect: str | None = None, builtin: str = "vase0", **render: Any) -> tuple[np.ndarray, ...]:
-    """One frame of one instance: the picture and, with a defect, the marked picture, where most of it is seen."""
+    """One frame of one instance: the picture and, with a defect, the marked picture, where most of it is seen.
+
+    Without a defect, every picture is taken from the same side.
+    """
     recipe = Recipe.model_validate(
         {
             "dataset": "sheet",
@@ -43,6 +46,8 @@ def film(seed: int = 0, defect: str | None = None, builtin: str = "vase0", **ren
     (instance,) = instances(recipe)
     thing = make(instance, recipe, draws(recipe))
     scene = scene_of(instance, recipe)
+    if defect is None:
+        scene = replace(scene, yaw=0.0, start=-50.0, elevation=22.0, material_seed=4, floor_seed=4, sky_turn=30.0)
     orbit = scenes.orbit(scene, thing.shape.vertices, recipe.render)
     best = 0 if thing.label is None else int(look(thing.shape, thing.label, scene, orbit, recipe).pixels.argmax())
     folder = KEPT / digest(recipe)
@@ -57,7 +62,7 @@ def objects() -> Iterator[Tile]:
     """All 48 categories in the same plain surroundings."""
     for names in CATEGORIES.values():
         for name in names:
-            yield film(builtin=name, materials=["stoneware"], environments=["studio-epoxy"])[0], name
+            yield film(builtin=name, materials=["terracotta"], environments=["interior-planks"])[0], name
 
 
 DEFECTIVE = {
