@@ -66,7 +66,7 @@ def made(stack: Stack, dataset: str, **changes: Any) -> tuple[Workspace, Recipe]
 
 def made_current(stack: Stack, dataset: str) -> tuple[Workspace, Recipe]:
     """The same under the fingerprints of the real stages, for flows that demand a finished build."""
-    recipe = factory.recipe(dataset=dataset)
+    recipe = factory.recipe(dataset=dataset, plan={"min_best_px": 0})
     workspace = Workspace.create(stack.media_root / dataset)
     workspace.keep_recipe(recipe)
     kinds = {name: (category, defect) for name, category, defect in factory.instances(recipe)}
@@ -80,8 +80,8 @@ def made_current(stack: Stack, dataset: str) -> tuple[Workspace, Recipe]:
         return dataclasses.replace(STAGES[made.name], work=work)
 
     for stage in (
-        instead(factory.render), STAGES["visibility"], STAGES["keyframes"], instead(factory.dedup),
-        instead(factory.caption),
+        STAGES["survey"], STAGES["plan"], instead(factory.render), STAGES["visibility"], STAGES["keyframes"],
+        instead(factory.dedup), instead(factory.caption),
     ):  # fmt: skip
         factory.run(stage, workspace, recipe)
     return workspace, recipe
