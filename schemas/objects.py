@@ -69,6 +69,8 @@ class ObjectSpec(Section):
             raise ValueError("`labels` belong to a `mesh`")
         if self.labels is not None and (self.defects or self.normal):
             raise ValueError("a mesh with `labels` is one defective instance; set `normal: 0` and leave out `defects`")
+        if self.unit is not None and self.builtin is not None:
+            raise ValueError("a built-in object has no `unit`; give its `size_mm`")
         if self.unit is not None and self.size_mm is not None:
             raise ValueError("give `unit` or `size_mm`, not both")
         return self

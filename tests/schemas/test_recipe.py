@@ -17,7 +17,7 @@ def recipe_file(folder: Path, text: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", ["demo", "real-objects"])
+@pytest.mark.parametrize("name", ["demo", "mmviad", "real-objects"])
 def test_the_recipes_that_come_along_are_valid(name: str) -> None:
     file = Path(__file__).parents[2] / "recipes" / f"{name}.yaml"
     if name == "real-objects" and not (file.parents[2] / "shared" / "data" / "meshes").exists():
@@ -51,6 +51,7 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
         ),
         ("dataset: tiny\nobjects: [{mesh: a.stl, labels: a.txt, labelled: hole}]", "is one defective instance"),
         ("dataset: tiny\nobjects: [{mesh: a.stl, unit: mm, size_mm: 4}]", "`unit` or `size_mm`, not both"),
+        ("dataset: tiny\nobjects: [{builtin: vase0, unit: mm}]", "has no `unit`; give its `size_mm`"),
         (MINIMAL + "render: {materials: [chalk]}", "chalk: no material or group of that name"),
         (MINIMAL + "render: {materials: [{name: chalk}]}", "material `chalk`: give either `color`"),
         (MINIMAL + "render: {materials: [{name: oak, color: a.png}]}", "`oak` is built in"),
