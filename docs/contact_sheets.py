@@ -71,7 +71,7 @@ DEFECTIVE = {
     "concavity": "jar0",
     "bulge": "vase0",
     "broken": "cup0",
-    "hole": "helmet0",
+    "hole": "cup2",
 }
 
 
