@@ -8,9 +8,10 @@ import numpy as np
 
 from schemas.filming import Render
 from schemas.names import CATEGORIES, DEFECT_TYPES, ENVIRONMENTS, MATERIALS
-from tasks import blender, defects, objects, scenes
-from tasks.instances import Thing
-from tasks.render import job as job_for
+from tasks import defects, objects
+from tasks.filming import blender, scenes
+from tasks.filming.instances import Thing
+from tasks.filming.render import job as job_for
 
 INTERLEAVED = [name for turn in zip_longest(*MATERIALS.values()) for name in turn if name]
 """The materials, so that any six that follow each other are of the six groups (as far as they go)."""

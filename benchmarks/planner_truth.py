@@ -18,13 +18,13 @@ from benchmarks.report import finish
 from schemas.names import CATEGORIES, DEFECT_TYPES
 from schemas.recipe import Recipe
 from schemas.rows import Reject, Sample, Signal
-from tasks import scenes
 from tasks.dag import STAGES
-from tasks.instances import instances, make
+from tasks.defects.refine import refine
+from tasks.filming import scenes
+from tasks.filming.instances import instances, make
+from tasks.filming.survey import draws, look, scene_of
 from tasks.meshes import Shape
-from tasks.refine import refine
 from tasks.stage import cut, execute
-from tasks.survey import draws, look, scene_of
 from tasks.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]

@@ -28,9 +28,9 @@ from benchmarks.likeness import psnr, ssim
 from benchmarks.report import finish
 from schemas.filming import Render
 from schemas.rows import digest
-from tasks import blender
 from tasks.files import sha256_file
-from tasks.render import marked
+from tasks.filming import blender
+from tasks.filming.render import marked
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "benchmarks" / "render_cost"

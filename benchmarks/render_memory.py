@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.filming import job, render, title
 from benchmarks.report import finish
-from tasks import blender
+from tasks.filming import blender
 
 ROOT = Path(__file__).parents[1] / "build" / "benchmarks" / "render_memory"
 SETTLED = 50

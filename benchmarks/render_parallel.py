@@ -1,8 +1,8 @@
 """All cores at work: two single-threaded Blender workers on two cores, and one worker with two threads.
 
 `ratio` is the frames per second of two workers at once over those of one alone; the bar is 1.7 for this or for
-`threads_ratio`, one worker with two threads. Frames are rendered through `tasks.blender`, as the render stage does;
-start-up is left out, since a process renders hundreds of frames. The medians of --repeats runs, taken in turn.
+`threads_ratio`, one worker with two threads. Frames are rendered through `tasks.filming.blender`, as the render stage
+does; start-up is left out, since a process renders hundreds of frames. The medians of --repeats runs, taken in turn.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.filming import job, render, title
 from benchmarks.report import finish
-from tasks import blender
+from tasks.filming import blender
 
 ROOT = Path(__file__).parents[1] / "build" / "benchmarks" / "render_parallel"
 SETUPS = (("one worker, one thread", 1, 1), ("two workers, one thread each", 2, 1), ("one worker, two threads", 1, 2))

@@ -17,11 +17,11 @@ import numpy as np
 from schemas.names import CATEGORIES, DEFECT_TYPES, ENVIRONMENTS, MATERIALS
 from schemas.recipe import Recipe
 from schemas.rows import digest
-from tasks import blender, scenes
 from tasks.contact_sheet import sheet
-from tasks.instances import instances, make
-from tasks.render import job, marked
-from tasks.survey import draws, look, scene_of
+from tasks.filming import blender, scenes
+from tasks.filming.instances import instances, make
+from tasks.filming.render import job, marked
+from tasks.filming.survey import draws, look, scene_of
 
 HERE = Path(__file__).parent
 KEPT = HERE.parent / "build" / "contact_sheets"

@@ -10,7 +10,7 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 from schemas.rows import Annotation, Media, Reject, Sample
 from tasks import video
 from tasks.contact_sheet import sheet
-from tasks.release import Released
+from tasks.release.export import Released
 from tasks.visibility import f1
 from tasks.workspace import Ref, Workspace
 

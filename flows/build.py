@@ -9,7 +9,7 @@ from flows import stages
 from flows.reconcile import mark_crashed
 from schemas.recipe import Recipe
 from tasks.dag import ORDER, demand_current
-from tasks.release import Released
+from tasks.release.export import Released
 from tasks.workspace import Workspace
 
 

@@ -22,7 +22,7 @@ from schemas.errors import CallError, DefectoryError
 
 if TYPE_CHECKING:
     from flows.progress import Progress
-    from tasks.forecast import Views
+    from tasks.filming.forecast import Views
     from tasks.workspace import Workspace
 
 app = typer.Typer(
@@ -91,7 +91,7 @@ def plan(
 ) -> None:
     """What a build will cost and show: frames, CPU hours, disk, tokens, money, and the mix of views."""
     from schemas.loading import load
-    from tasks.forecast import forecast
+    from tasks.filming.forecast import forecast
 
     found = forecast(load(recipe, tuple(set_ or ())), survey)
     costs = {name: value for name, value in dataclasses.asdict(found).items() if name != "views"}
@@ -128,7 +128,7 @@ def build(
     from flows.environment import end_orphans, prepare
     from schemas.loading import load
     from tasks.dag import ORDER, unfinished
-    from tasks.release import is_current
+    from tasks.release.export import is_current
     from tasks.workspace import Workspace
 
     if until not in ORDER:
@@ -325,7 +325,7 @@ def release(
 @app.command()
 def verify(release_dir: Annotated[Path, typer.Argument(help="A release's folder.", metavar="RELEASE_DIR")]) -> None:
     """Prove a release: checksums, references, splits, shards, manifests, Croissant; exit 0 only if all hold."""
-    from tasks.verify import verify as prove
+    from tasks.proof.verify import verify as prove
 
     checks = prove(release_dir)
     failed = [c for c in checks if not c.ok]
@@ -359,9 +359,9 @@ def evaluate(
     max_tokens: Annotated[int, typer.Option(help="Longest answer, reasoning and all.", min=16)] = 4096,
 ) -> None:
     """Score a video language model on a release, asked now or from a file of answers."""
-    from tasks import scoreboard
-    from tasks.evaluate import evaluate as score
-    from tasks.evaluate import plain
+    from tasks.evaluation import scoreboard
+    from tasks.evaluation.evaluate import evaluate as score
+    from tasks.evaluation.evaluate import plain
 
     def say(text: str) -> None:
         if not _options["as_json"]:

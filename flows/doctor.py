@@ -52,7 +52,7 @@ def _packages() -> Finding:
 
 
 def _blender() -> Finding:
-    from tasks.blender import interpreter
+    from tasks.filming.blender import interpreter
 
     try:
         command = interpreter("")

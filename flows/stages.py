@@ -12,8 +12,8 @@ from flows.shards import RUNNERS, run_stage
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from tasks import review as label_studio
-from tasks.release import Released
-from tasks.release import release as make_release
+from tasks.release.export import Released
+from tasks.release.export import release as make_release
 from tasks.workspace import Ref, Workspace
 
 After = Callable[[Workspace, list[Ref]], None]

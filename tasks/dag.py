@@ -5,13 +5,13 @@ from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from tasks.caption import caption
 from tasks.dedup import dedup
+from tasks.filming.plan import plan
+from tasks.filming.render import render
+from tasks.filming.survey import survey
 from tasks.keyframes import keyframes
-from tasks.plan import plan
 from tasks.qa import qa
-from tasks.render import render
 from tasks.split import split
 from tasks.stage import Stage, cut
-from tasks.survey import survey
 from tasks.visibility import visibility
 from tasks.workspace import Workspace
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from annotation.labels import Labels, current
 from schemas.names import DEFECT_TYPES
 from schemas.rows import QA, Annotation, Interval, Row, Sample, digest
-from tasks.instances import instances
+from tasks.filming.instances import instances
 from tasks.stage import Context, Shard, stage
 
 

@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import trimesh
 
+from tasks.defects.refine import refine
 from tasks.meshes import Shape, placed
 from tasks.objects import make
-from tasks.refine import refine
 
 
 @cache

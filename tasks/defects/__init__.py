@@ -16,18 +16,18 @@ from schemas.errors import BadInput
 from schemas.names import SEVERITIES
 from schemas.objects import DefectSize
 from schemas.rows import DefectFacts
-from tasks import places
+from tasks.defects import places
 from tasks.defects.broken import broken
 from tasks.defects.bump import bulge, concavity
 from tasks.defects.crack import crack
 from tasks.defects.hole import hole
 from tasks.defects.made import Made, Misfit
 from tasks.defects.measure import area_pct
+from tasks.defects.places import Place, Surface
+from tasks.defects.refine import Points
 from tasks.defects.scratch import scratch
 from tasks.defects.sound import Owners, areas, carried, check, watertight
 from tasks.meshes import Shape
-from tasks.places import Place, Surface
-from tasks.refine import Points
 
 __all__ = ["Defective", "apply"]
 

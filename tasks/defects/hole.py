@@ -8,7 +8,7 @@ from numpy.random import Generator
 from tasks.defects.cutting import difference, marked, sweep
 from tasks.defects.made import Made, Misfit, Outline
 from tasks.defects.measure import buried, spans
-from tasks.places import Place, Surface
+from tasks.defects.places import Place, Surface
 
 RIM = 0.12
 """Width of the marked ring around a hole, in radii."""

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.defects.made import Misfit
+from tasks.defects.places import bodies
+from tasks.defects.refine import Faces, edges_of
 from tasks.meshes import Shape
-from tasks.places import bodies
-from tasks.refine import Faces, edges_of
 
 FLOOR = 1e-4
 """How far a change may push the shape below z = 0."""

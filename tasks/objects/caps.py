@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from tasks.defects.refine import Points
 from tasks.objects.forms import box, curve, lathe, oval, panel, ring, slab, torus, tube, union, wall
 from tasks.objects.warps import lifted, ribbed, warped
-from tasks.refine import Points
 
 
 def _brim(head: tuple[float, float], length: float, arch: float, drop: float = 0.0, thick: float = 0.026) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from tasks.defects.refine import Points
 from tasks.objects.forms import box, curve, lathe, levelled, oval, torus, tube, union
-from tasks.refine import Points
 
 
 def _arch(half: float, foot: float, top: float, start: float = 0.0, n: int = 200) -> Points:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from tasks.defects.refine import Points
 from tasks.objects.forms import box, curve, lathe, levelled, oval, torus, tube, union
 from tasks.objects.warps import polar, warped
-from tasks.refine import Points
 
 
 def _eraser(rng: Generator) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pytest import MonkeyPatch
 
-from tasks import blender
+from tasks.filming import blender
 
 
 def worker(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

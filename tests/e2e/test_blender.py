@@ -17,14 +17,14 @@ from schemas.errors import BadInput, DefectoryError
 from schemas.filming import Render
 from schemas.recipe import Recipe
 from schemas.rows import Reject, Sample
-from tasks import blender, scenes
-from tasks.instances import Thing
+from tasks.filming import blender, scenes
+from tasks.filming.instances import Thing
+from tasks.filming.plan import plan
+from tasks.filming.render import job as job_for
+from tasks.filming.render import marked, render
+from tasks.filming.survey import survey
 from tasks.meshes import Shape
 from tasks.objects import make
-from tasks.plan import plan
-from tasks.render import job as job_for
-from tasks.render import marked, render
-from tasks.survey import survey
 from tasks.workspace import Workspace
 from tests.factory import run
 

@@ -14,10 +14,10 @@ import pytest
 
 from schemas.filming import Render
 from schemas.names import FLOORS, MATERIAL_GROUP_OF, SKIES
-from tasks import blender, scenes
-from tasks.instances import Thing
+from tasks.filming import blender, scenes
+from tasks.filming.instances import Thing
+from tasks.filming.render import job, marked
 from tasks.objects import make
-from tasks.render import job, marked
 
 pytestmark = pytest.mark.services
 

@@ -9,12 +9,12 @@ import trimesh
 
 from schemas.recipe import Recipe
 from schemas.rows import Signal
-from tasks import blender, scenes, skies
-from tasks.instances import Thing
+from tasks.filming import blender, scenes, skies
+from tasks.filming.instances import Thing
+from tasks.filming.plan import plan
+from tasks.filming.render import job, render
+from tasks.filming.survey import survey
 from tasks.meshes import Shape
-from tasks.plan import plan
-from tasks.render import job, render
-from tasks.survey import survey
 from tasks.workspace import Workspace
 from tests.factory import run
 

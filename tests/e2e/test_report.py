@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.release import release
+from tasks.release.export import release
 from tests import factory
 
 pytestmark = pytest.mark.services

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.names import BUILTIN_OBJECTS, CATEGORIES
+from tasks.defects.places import bodies
 from tasks.meshes import Shape
 from tasks.objects import make
-from tasks.places import bodies
 
 LONGEST = 0.03
 FACES = (10_000, 80_000)

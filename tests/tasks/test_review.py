@@ -15,7 +15,7 @@ from annotation.labels import current
 from schemas.errors import CallError, WorkerError
 from schemas.rows import Annotation, Interval, Row, Sample, Verdict, annotation
 from tasks import review
-from tasks.release import release
+from tasks.release.export import release
 from tasks.stage import Context, Shard, stage
 from tasks.status import status as status_of
 from tasks.workspace import Workspace

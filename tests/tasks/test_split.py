@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.recipe import SplitSettings
 from schemas.rows import Group, Sample
 from tasks.components import components
-from tasks.proof_rows import INDIVISIBLE
+from tasks.proof.rows import INDIVISIBLE
 from tasks.split import PROMISES, PROTOCOLS, assign, stay_together
 
 

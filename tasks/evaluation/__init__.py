@@ -1,0 +1,1 @@
+"""Video language models examined on a release (MMVIAD, section 4)."""

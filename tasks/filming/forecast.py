@@ -1,0 +1,137 @@
+"""What a build will cost and show, before anything is built."""
+
+from dataclasses import dataclass
+
+from annotation.prices import FREE, price
+from schemas.errors import BadInput
+from schemas.filming import Render
+from schemas.names import VIEWS
+from schemas.recipe import Caption, Recipe
+from tasks.filming.decisive import steered
+from tasks.filming.instances import instances
+from tasks.filming.plan import FLAGS, Planner, aim
+from tasks.filming.survey import surveyed
+from tasks.stage import generator
+
+PROMPT_TOKENS = 400
+"""A prompt of ours, generously: the longest has under 300 words."""
+BITS_PER_PIXEL = 0.12
+"""H.264 at CRF 18 on these clips, measured on the demo; half for every 6 steps of CRF."""
+SECONDS_PER_START = 1.5
+SECONDS_PER_FRAME = 0.02
+SECONDS_PER_MEGASAMPLE = 2.4
+SECONDS_PER_DENOISED_MEGAPIXEL = 1.9
+SECONDS_PER_ENCODED_MEGAPIXEL = 0.3
+"""CPU seconds, fitted to Cycles with one thread on a two-core Xeon machine that was busy with other work, three scenes
+at 96x54 to 640x360 with 1 to 8 samples; encoding is that of a pair, marking included. An idle machine needs a third
+less. A start has Blender's own, the scene of an object of some 25,000 vertices, and the metering of the exposure."""
+SECONDS_PER_SURVEY = 2.5
+"""CPU seconds for one candidate orbit: most of them make the object and its defect."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a sample of the defective instances would show, chosen as the `plan` stage would choose."""
+
+    surveyed: int
+    """Instances in the sample."""
+    rejected: tuple[str, ...]
+    """Those that cannot be filmed, and why."""
+    wanted: dict[str, float] | None
+    """Shares of the clips by view; None when the recipe leaves them to chance."""
+    got: dict[str, float]
+    """Shares of the clips that would be rendered, by view."""
+    flagged: dict[str, float]
+    """Shares of the clips with a visible defect in which it is only seen at a grazing angle, small, …"""
+    skipped: float
+    """Share of the clips that would not be rendered, because there are enough of their view."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Rendering within a factor of two; tokens and money as the most that can be asked for."""
+
+    instances: int
+    clips: int
+    """Those that would be rendered."""
+    rendered_frames: int
+    cpu_hours: float
+    disk_mb: float
+    caption_requests: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float
+    views: Views | None
+
+
+def forecast(recipe: Recipe, survey: int = 0) -> Forecast:
+    """The forecast of a recipe; `survey` instances with a defect are looked at with rays to tell what will be seen.
+
+    Raises DefectoryError for a paid model whose price is not known.
+    """
+    want = recipe.render
+    made = instances(recipe)
+    defective = [i for i in made if i.defect != "none"]
+    views = expected(recipe, survey) if survey and defective else None
+    kept = 1 - views.skipped if views else 1.0
+    orbits = len(made) - len(defective) + kept * len(defective)
+    clips = round(orbits * want.clips)
+    videos = orbits + kept * len(defective)
+    bits = BITS_PER_PIXEL * 2 ** ((18 - want.crf) / 6) * want.width * want.height * want.orbit_frames * videos
+    looks = len(made) - len(defective) + len(defective) * (recipe.plan.candidates if steered(recipe) else 1)
+    seconds = frame_seconds(want) * orbits * want.orbit_frames + SECONDS_PER_SURVEY * looks
+    starts = len(made) * -(-want.orbit_frames // want.frames_per_process)
+    paid = FREE if recipe.caption.provider == "measured" else price(recipe.caption.provider, recipe.caption.model)
+    requests = 0 if paid is FREE else clips * most_requests(recipe.caption)
+    tokens_in = requests * (PROMPT_TOKENS + paid.image_tokens)
+    tokens_out = requests * recipe.caption.max_tokens
+    return Forecast(
+        instances=len(made),
+        clips=clips,
+        rendered_frames=clips * want.clip_frames,
+        cpu_hours=round((seconds + SECONDS_PER_START * starts) / 3600, 3),
+        disk_mb=round(3 * bits / 8e6, 1),  # in the workspace, in the release, and in its shards
+        caption_requests=requests,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost_usd=round(paid.of(tokens_in, tokens_out) / 1e9, 2),
+        views=views,
+    )
+
+
+def frame_seconds(want: Render) -> float:
+    """CPU seconds for one frame: rendered once, marked and encoded; within a factor of two."""
+    pixels = want.width * want.height / 1e6
+    renders = SECONDS_PER_MEGASAMPLE * want.samples + SECONDS_PER_DENOISED_MEGAPIXEL * (want.denoise != "off")
+    return SECONDS_PER_FRAME + pixels * (renders * (2 if want.pair == "two" else 1) + SECONDS_PER_ENCODED_MEGAPIXEL)
+
+
+def expected(recipe: Recipe, count: int) -> Views:
+    """What a seeded sample of `count` defective instances would show."""
+    defective = [i for i in instances(recipe) if i.defect != "none"]
+    drawn = generator(recipe.seed, "forecast", "sample").permutation(len(defective))[:count]
+    planner, rejected = Planner(aim(recipe), recipe.dataset), []
+    for n in sorted(drawn):
+        try:
+            planner.clips(surveyed(defective[n], recipe))
+        except BadInput as e:
+            rejected.append(f"{defective[n].key}: {e}")
+    rendered, shown = planner.views.sum(), planner.views[1:].sum()
+    mix = recipe.plan.mix
+    return Views(
+        surveyed=len(drawn),
+        rejected=tuple(rejected),
+        wanted=None if mix is None else {v: float(getattr(mix, v)) for v in VIEWS},
+        got={v: _share(n, rendered) for v, n in zip(VIEWS, planner.views, strict=True)},
+        flagged={f: _share(n, shown) for f, n in zip(FLAGS, planner.flagged, strict=True)},
+        skipped=_share(planner.planned - rendered, planner.planned),
+    )
+
+
+def _share(part: float, whole: float) -> float:
+    return round(float(part / whole), 4) if whole else 0.0
+
+
+def most_requests(want: Caption) -> int:
+    """Per sample: the candidates, and a supplement question for each of the five dimensions."""
+    return want.candidates + (5 if want.min_dimensions else 0)

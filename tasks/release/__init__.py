@@ -1,0 +1,1 @@
+"""A release: a frozen, numbered export, and every file that it holds."""
