@@ -20,9 +20,9 @@ from annotation.coverage import DIMENSIONS, covered
 from annotation.diversity import Encode, diversity, score, select, similarities
 from annotation.prices import USD
 from annotation.providers import Evidence, Request, cleaned
+from schemas.captions import Caption
+from schemas.digests import digest
 from schemas.errors import BadInput
-from schemas.recipe import Caption
-from schemas.rows import digest
 
 PROMPTS = ("system", "open", "clean", *DIMENSIONS)
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.digests import digest
 from schemas.errors import BadInput
-from schemas.rows import Annotation, Interval, Sample, digest
+from schemas.rows import Annotation, Interval, Sample
 
 LABEL = "Defect visible"
 MODEL_VERSION = "candidates"

@@ -13,8 +13,8 @@ import numpy as np
 
 from annotation.measure import Figure, Region, figure, region
 from annotation.providers import DEFAULT_MODELS, Answer, Evidence, Request
+from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
-from schemas.rows import digest
 
 MODEL = DEFAULT_MODELS["measured"]
 

@@ -14,8 +14,9 @@ from typing import Protocol
 
 import numpy as np
 
+from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError, WorkerError
-from schemas.rows import DefectFacts, digest
+from schemas.rows import DefectFacts
 
 TIMEOUT_S = 90.0
 MAX_ANSWER = 64_000

@@ -26,8 +26,8 @@ import numpy as np
 from benchmarks.filming import job, render, title
 from benchmarks.likeness import psnr, ssim
 from benchmarks.report import finish
+from schemas.digests import digest
 from schemas.filming import Render
-from schemas.rows import digest
 from tasks.files import sha256_file
 from tasks.filming import blender
 from tasks.filming.render import marked

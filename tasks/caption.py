@@ -15,9 +15,11 @@ from annotation.candidates import Candidate, Subject, describe, prompts_digest
 from annotation.diversity import Encode, sentence_encoder
 from annotation.prices import FREE, USD, price
 from annotation.providers import DEFAULT_MODELS, Evidence, Provider, Transient, anonymous, opened
+from schemas.captions import Caption
+from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError, WorkerError
-from schemas.recipe import Caption, Recipe
-from schemas.rows import Annotation, Interval, Mask, Media, Row, Sample, Score, Signal, annotation, digest
+from schemas.recipe import Recipe
+from schemas.rows import Annotation, Interval, Mask, Media, Row, Sample, Score, Signal, annotation
 from tasks import encoders, video
 from tasks.pictures import jpeg
 from tasks.stage import Context, Shard, stage

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from schemas.digests import digest
 from schemas.errors import DefectoryError
-from schemas.rows import digest
 from tasks.files import sha256_file
 
 Encoder = Callable[[Sequence[np.ndarray]], np.ndarray]

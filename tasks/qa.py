@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterator
 
 from annotation.labels import Labels, current
+from schemas.digests import digest
 from schemas.names import DEFECT_TYPES
-from schemas.rows import QA, Annotation, Interval, Row, Sample, digest
+from schemas.rows import QA, Annotation, Interval, Row, Sample
 from tasks.filming.instances import instances
 from tasks.stage import Context, Shard, stage
 

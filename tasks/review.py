@@ -19,9 +19,10 @@ import httpx
 from annotation import labelstudio
 from annotation.labels import Labels, current, standing
 from annotation.labelstudio import Decision, Item
+from schemas.digests import digest
 from schemas.errors import BadInput, CallError, DefectoryError, WorkerError
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, Media, Row, Sample, Verdict, annotation, digest
+from schemas.rows import Annotation, Media, Row, Sample, Verdict, annotation
 from tasks.stage import Context, Shard, execute, stage
 from tasks.workspace import Ref, Workspace
 

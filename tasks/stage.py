@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow.parquet as pq
 
+from schemas.arrow import arrow_schema, to_arrow
+from schemas.digests import digest
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
-from schemas.rows import TABLE_OF, TABLES, Media, Reject, Row, Run, arrow_schema, digest, to_arrow
+from schemas.rows import TABLE_OF, TABLES, Media, Reject, Row, Run
 from tasks.files import sha256_file
 from tasks.workspace import Ref, Workspace, write_atomic
 

@@ -23,10 +23,12 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow.parquet as pq
 
+from schemas.arrow import arrow_schema, from_dict
+from schemas.digests import digest
 from schemas.errors import CallError, DefectoryError
 from schemas.loading import validated
 from schemas.recipe import Recipe
-from schemas.rows import TABLE_OF, TABLES, arrow_schema, digest, from_dict
+from schemas.rows import TABLE_OF, TABLES
 
 R = TypeVar("R")
 

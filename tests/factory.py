@@ -15,21 +15,9 @@ import numpy as np
 from pycocotools import mask as coco
 
 from annotation.labels import current
+from schemas.digests import digest
 from schemas.recipe import Recipe
-from schemas.rows import (
-    Annotation,
-    DefectFacts,
-    Group,
-    Mask,
-    MediaRef,
-    Row,
-    Sample,
-    Score,
-    Signal,
-    Verdict,
-    annotation,
-    digest,
-)
+from schemas.rows import Annotation, DefectFacts, Group, Mask, MediaRef, Row, Sample, Score, Signal, Verdict, annotation
 from tasks import video
 from tasks.keyframes import keyframes
 from tasks.qa import qa

@@ -14,8 +14,8 @@ from annotation import ledger
 from annotation.answers import OUTCOMES, Reply, grade, read, refused
 from annotation.providers import DEFAULT_MODELS
 from annotation.scores import LEVEL, Scores, score
+from schemas.digests import digest
 from schemas.errors import CallError
-from schemas.rows import digest
 from tasks.evaluation import exam, interview
 from tasks.evaluation.exam import Exam, Item
 from tasks.evaluation.interview import FRAMES, MAX_TOKENS, TEMPERATURE, Entry, Examinee, Journal

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annotation.answers import CHOICES, KEYS, Reply, Sheet, Spans, grade, iou, measure, merged
+from schemas.arrow import from_dict
 from schemas.errors import CallError, DefectoryError
-from schemas.rows import QA, Sample, Split, from_dict
+from schemas.rows import QA, Sample, Split
 from tasks.qa import parse_seconds
 from tasks.release import manifest
 

@@ -16,8 +16,8 @@ from annotation.answers import CHOICES, KEYS
 from annotation.ask import Asker, OverBudget
 from annotation.prices import FREE, USD, Price, price
 from annotation.providers import Request, Transient, Unanswerable, anonymous, opened
+from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError, WorkerError
-from schemas.rows import digest
 from tasks import video
 from tasks.evaluation.exam import Item, sampled
 from tasks.pictures import JPEG_QUALITY, LONGEST_SIDE, jpeg

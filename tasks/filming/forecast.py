@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from annotation.prices import FREE, price
+from schemas.captions import Caption
 from schemas.errors import BadInput
 from schemas.filming import Render
 from schemas.names import VIEWS
-from schemas.recipe import Caption, Recipe
+from schemas.recipe import Recipe
 from tasks.filming.decisive import steered
 from tasks.filming.instances import instances
 from tasks.filming.plan import FLAGS, Planner, aim

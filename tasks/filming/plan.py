@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.digests import digest
 from schemas.names import VIEWS
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, Planned, Row, Score, Signal, Survey, annotation, digest
+from schemas.rows import Annotation, Planned, Row, Score, Signal, Survey, annotation
 from tasks.stage import Context, Shard, gathering, stage
 
 BRIEF = 1 / 3

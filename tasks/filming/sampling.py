@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
-from schemas.rows import digest
+from schemas.digests import digest
 
 T = TypeVar("T")
 

@@ -5,7 +5,8 @@ from typing import Any
 import pyarrow.parquet as pq
 from PIL import Image
 
-from schemas.rows import SCHEMA_VERSION, TABLES, Media, arrow_schema, from_dict
+from schemas.arrow import arrow_schema, from_dict
+from schemas.rows import SCHEMA_VERSION, TABLES, Media
 from tasks import video
 from tasks.files import sha256_file
 from tasks.proof.folder import UNREADABLE, Folder, Found, count, each, sentence

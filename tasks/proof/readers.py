@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from schemas.rows import TABLES, arrow_schema
+from schemas.arrow import arrow_schema
+from schemas.rows import TABLES
 from tasks.proof.folder import UNREADABLE, Folder, Found, count, sentence
 from tasks.release import croissant, manifest, shards
 

@@ -1,6 +1,7 @@
 """Checks of what a release's rows say of each other: ids, references, splits, groups, intervals, answers."""
 
-from schemas.rows import Interval, from_dict
+from schemas.arrow import from_dict
+from schemas.rows import Interval
 from tasks.proof.folder import Folder, Found, count
 from tasks.qa import questions
 from tasks.release import manifest

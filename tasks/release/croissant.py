@@ -14,7 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.rows import TABLES, arrow_schema
+from schemas.arrow import arrow_schema
+from schemas.rows import TABLES
 from tasks.files import sha256_file
 from tasks.release.edition import Edition
 

@@ -24,9 +24,10 @@ import duckdb
 import pyarrow as pa
 
 from annotation.labels import current
+from schemas.digests import digest
 from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, digest
+from schemas.rows import Annotation
 from tasks.files import sha256_file
 from tasks.release import card, checksums, croissant, figures, manifest, report, shards
 from tasks.release.edition import DRAFT, TEMPLATES, Edition, said

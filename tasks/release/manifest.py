@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annotation.labels import Labels, current
-from schemas.rows import QA, TABLES, Annotation, Media, Sample, Split, arrow_schema, from_dict
+from schemas.arrow import arrow_schema, from_dict
+from schemas.rows import QA, TABLES, Annotation, Media, Sample, Split
 
 R = TypeVar("R")
 

@@ -13,8 +13,8 @@ from annotation.coverage import DIMENSIONS
 from annotation.ledger import Ledger
 from annotation.prices import USD, Price
 from annotation.providers import Answer, Request
+from schemas.captions import Caption
 from schemas.errors import BadInput
-from schemas.recipe import Caption
 
 FULL = "A long, straight scratch, shallow and dark, lies in the upper left."
 

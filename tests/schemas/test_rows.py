@@ -7,19 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rows import (
-    TABLES,
-    Annotation,
-    Interval,
-    Mask,
-    Score,
-    annotation,
-    arrow_schema,
-    canonical,
-    digest,
-    from_dict,
-    to_arrow,
-)
+from schemas.arrow import arrow_schema, from_dict, to_arrow
+from schemas.digests import canonical, digest
+from schemas.rows import TABLES, Annotation, Interval, Mask, Score, annotation
 
 
 @pytest.mark.parametrize("table", TABLES)

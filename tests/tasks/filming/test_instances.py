@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import trimesh
 
+from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
 from schemas.objects import MILLIMETRES
 from schemas.recipe import Recipe
-from schemas.rows import digest
 from tasks.filming.instances import Thing, instances, make
 
 

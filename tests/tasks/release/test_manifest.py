@@ -8,19 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.rows import (
-    TABLE_OF,
-    Annotation,
-    DefectFacts,
-    Interval,
-    Mask,
-    MediaRef,
-    Sample,
-    Score,
-    Split,
-    arrow_schema,
-    to_arrow,
-)
+from schemas.arrow import arrow_schema, to_arrow
+from schemas.rows import TABLE_OF, Annotation, DefectFacts, Interval, Mask, MediaRef, Sample, Score, Split
 from tasks.release import manifest
 
 WORDS = st.text("abzé|\"'<", max_size=4)
