@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from annotation.ledger import Busy, Known, Ledger, Operation, Outcome, OverCap, Release, Reserve, Settle
-from annotation.prices import USD, Price
-from annotation.providers import Answer, Provider, Request, Transient, Unanswerable
+from annotation.models.prices import USD, Price
+from annotation.models.providers import Answer, Provider, Request, Transient, Unanswerable
 from schemas.errors import DefectoryError
 
 TRIES = 5

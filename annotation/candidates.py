@@ -18,8 +18,8 @@ import numpy as np
 from annotation.ask import Asker, Paid
 from annotation.coverage import DIMENSIONS, covered
 from annotation.diversity import Encode, diversity, score, select, similarities
-from annotation.prices import USD
-from annotation.providers import Evidence, Request, cleaned
+from annotation.models.prices import USD
+from annotation.models.providers import Evidence, Request, cleaned
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput

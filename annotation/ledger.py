@@ -23,8 +23,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from annotation.prices import USD
-from annotation.providers import Answer
+from annotation.models.prices import USD
+from annotation.models.providers import Answer
 from schemas.errors import DefectoryError
 
 LEASE_S = 15 * 60

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from annotation.measure import Figure, Region, figure, region
-from annotation.providers import DEFAULT_MODELS, Answer, Evidence, Request
+from annotation.models.providers import DEFAULT_MODELS, Answer, Evidence, Request
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
 

@@ -13,8 +13,8 @@ from annotation import coverage, ledger
 from annotation.ask import Asker
 from annotation.candidates import Candidate, Subject, describe, prompts_digest
 from annotation.diversity import Encode, sentence_encoder
-from annotation.prices import FREE, USD, price
-from annotation.providers import DEFAULT_MODELS, Evidence, Provider, Transient, anonymous, opened
+from annotation.models.prices import FREE, USD, price
+from annotation.models.providers import DEFAULT_MODELS, Evidence, Provider, Transient, anonymous, opened
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError, WorkerError

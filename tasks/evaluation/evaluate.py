@@ -12,7 +12,7 @@ import numpy as np
 
 from annotation import ledger
 from annotation.answers import OUTCOMES, Reply, grade, read, refused
-from annotation.providers import DEFAULT_MODELS
+from annotation.models.providers import DEFAULT_MODELS
 from annotation.scores import LEVEL, Scores, score
 from schemas.digests import digest
 from schemas.errors import CallError

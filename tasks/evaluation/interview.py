@@ -14,8 +14,8 @@ import numpy as np
 from annotation import ledger
 from annotation.answers import CHOICES, KEYS
 from annotation.ask import Asker, OverBudget
-from annotation.prices import FREE, USD, Price, price
-from annotation.providers import Request, Transient, Unanswerable, anonymous, opened
+from annotation.models.prices import FREE, USD, Price, price
+from annotation.models.providers import Request, Transient, Unanswerable, anonymous, opened
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError, WorkerError
 from tasks import video

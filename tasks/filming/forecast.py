@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from annotation.prices import FREE, price
+from annotation.models.prices import FREE, price
 from schemas.captions import Caption
 from schemas.errors import BadInput
 from schemas.filming import Render

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from annotation.ask import LONGEST_WAIT_S, Asker, OverBudget, Paid
 from annotation.ledger import Ledger, Release, Reserve, Reserved, requests
-from annotation.prices import FREE, USD, Price
-from annotation.providers import Answer, Request, Transient, Unanswerable
+from annotation.models.prices import FREE, USD, Price
+from annotation.models.providers import Answer, Request, Transient, Unanswerable
 from schemas.errors import BadInput, DefectoryError
 
 ANSWER = Answer("It is small.", "stop", "m-1", 100, 10)

@@ -11,8 +11,8 @@ from annotation.ask import Asker
 from annotation.candidates import PROMPTS, Candidate, Subject, describe, prompt, spoken
 from annotation.coverage import DIMENSIONS
 from annotation.ledger import Ledger
-from annotation.prices import USD, Price
-from annotation.providers import Answer, Request
+from annotation.models.prices import USD, Price
+from annotation.models.providers import Answer, Request
 from schemas.captions import Caption
 from schemas.errors import BadInput
 

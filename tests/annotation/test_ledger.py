@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from annotation import ledger as module
 from annotation.ledger import Busy, Done, Known, Ledger, OverCap, Release, Reserve, Reserved, Settle, spent_usd
-from annotation.prices import USD
-from annotation.providers import Answer
+from annotation.models.prices import USD
+from annotation.models.providers import Answer
 from schemas.errors import DefectoryError
 
 ANSWER = Answer("It is small.", "stop", "model-1", 10, 5)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from annotation.coverage import DIMENSIONS, covered
 from annotation.measure import colour_name, figure, region
 from annotation.measured import Measured, describe
-from annotation.providers import Evidence, Request
+from annotation.models.providers import Evidence, Request
 from schemas.errors import BadInput, DefectoryError
 from schemas.rows import DefectFacts
 

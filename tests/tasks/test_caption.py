@@ -10,7 +10,7 @@ import pytest
 from annotation import coverage
 from annotation.ask import OverBudget
 from annotation.ledger import Ledger, url
-from annotation.providers import DEFAULT_MODELS
+from annotation.models.providers import DEFAULT_MODELS
 from schemas.errors import DefectoryError, WorkerError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Interval, Reject, Run, Sample
@@ -21,7 +21,7 @@ from tasks.stage import cut
 from tasks.visibility import visibility
 from tasks.workspace import Workspace
 from tests import factory
-from tests.annotation.standin import Reply, openai_answer, openai_error, standin
+from tests.annotation.models.standin import Reply, openai_answer, openai_error, standin
 
 pytestmark = pytest.mark.whole
 

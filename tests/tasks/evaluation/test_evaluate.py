@@ -25,7 +25,7 @@ from tasks.evaluation.evaluate import Result, evaluate, from_file, plain
 from tasks.release import checksums
 from tasks.release.export import release
 from tests import factory
-from tests.annotation.standin import Reply, Script, gemini_answer, openai_answer, openai_error, standin
+from tests.annotation.models.standin import Reply, Script, gemini_answer, openai_answer, openai_error, standin
 
 pytestmark = pytest.mark.whole
 

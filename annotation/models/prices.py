@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from annotation.providers import Answer, Request
+from annotation.models.providers import Answer, Request
 from schemas.errors import CallError, DefectoryError
 
 USD = 1_000_000_000
@@ -44,7 +44,9 @@ FREE = Price(0.0, 0.0, 0)
 
 def price(provider: str, model: str) -> Price:
     """The price of a paid model. Raises DefectoryError, saying what to add, when it is not known."""
-    tables = [_table(resources.files("annotation").joinpath("prices.yaml").read_text(encoding="utf-8"), "prices.yaml")]
+    tables = [
+        _table(resources.files("annotation.models").joinpath("prices.yaml").read_text(encoding="utf-8"), "prices.yaml")
+    ]
     if extra := os.environ.get("DEFECTORY_PRICES"):
         try:
             tables.append(_table(Path(extra).read_text(encoding="utf-8"), extra))

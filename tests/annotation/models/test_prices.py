@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.prices import FREE, USD, Price, price
-from annotation.providers import DEFAULT_MODELS, Answer, Request
+from annotation.models.prices import FREE, USD, Price, price
+from annotation.models.providers import DEFAULT_MODELS, Answer, Request
 from schemas.errors import CallError, DefectoryError
 
 

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
+from annotation.models.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://api.openai.com/v1"

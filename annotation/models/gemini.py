@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from annotation.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
+from annotation.models.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://generativelanguage.googleapis.com"

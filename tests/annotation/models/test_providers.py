@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from annotation.providers import (
+from annotation.models.providers import (
     Answer,
     Evidence,
     Request,
@@ -20,7 +20,7 @@ from annotation.providers import (
     words,
 )
 from schemas.errors import BadInput, DefectoryError
-from tests.annotation.standin import (
+from tests.annotation.models.standin import (
     TEXT,
     Reply,
     Script,

@@ -136,11 +136,11 @@ async def opened(name: str, base_url: str = "", timeout_s: float = TIMEOUT_S) ->
 
         provider = Measured()
     elif name == "openai":
-        from annotation.openai_provider import OpenAI
+        from annotation.models.openai import OpenAI
 
         provider = OpenAI(key("openai", base_url), base_url, timeout_s)
     elif name == "gemini":
-        from annotation.gemini_provider import Gemini
+        from annotation.models.gemini import Gemini
 
         provider = Gemini(key("gemini", base_url), base_url, timeout_s)
     else:

@@ -1,0 +1,1 @@
+"""Language models: what is asked of them, who answers, what it costs, and how much may be under way."""
