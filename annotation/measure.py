@@ -1,9 +1,11 @@
-"""What can be measured of a defect in a picture and its mask, and of an object that shows none."""
+"""What can be measured of a defect in a picture and its mask."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from schemas.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -12,12 +14,18 @@ class Region:
 
     share: float
     """Of the picture's area, 0 to 1."""
+    hull: float
+    """Share of the picture within its bounding box, 0 to 1."""
     length: float
     breadth: float
     """Extents along the long and the short principal axis."""
+    thickness: float
+    """How thick its parts are: four times the mean distance to their outline."""
     wide: float
     tall: float
     """What the middle 90 % of its pixels span of the picture's width and height, 0 to 1."""
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom of the bounding box, shares of the picture's width and height."""
     angle: float
     """Of the long axis, degrees counter-clockwise from the horizontal, 0 to 180."""
     bend: float
@@ -25,12 +33,28 @@ class Region:
     solidity: float
     """Area over that of the convex hull, 0 to 1."""
     parts: int
-    """Connected parts of at least 4 % of the area."""
+    """Parts that count for themselves: gaps of about 1 % of the picture's side bridged, small specks left out."""
+    fewest: int
+    most: int
+    """The same with wide gaps bridged and only parts of some weight, and with no gap bridged and specks counted."""
+    part_elongation: float
+    """Median of the parts' own lengths over breadths."""
+    part_angle: float | None
+    """Common direction of elongated parts, degrees as `angle`; None where they have none."""
+    shares: tuple[float, ...]
+    """Share of its pixels in each cell of a 3 x 3 grid of the picture, row by row from the upper left; sum 1."""
     row: int
     column: int
-    """Cell of the centroid on a 3 x 3 grid of the picture, from the upper left, 0 to 2."""
+    """Cell of the centroid on that grid, from the upper left, 0 to 2."""
+    ringed: bool
+    """Whether enough of the surroundings is seen to compare with; what follows is 0 if not."""
     lighter: float
     """Mean L* inside minus median L* of the ring around it."""
+    noise: float
+    """Robust standard deviation of L* in that ring."""
+    bright: float
+    dark: float
+    """Shares of the inside that are plainly lighter and plainly darker than the ring, 0 to 1."""
     spread: float
     """Range of L* inside (10th to 90th percentile) once fine texture is smoothed away."""
     chroma: float
@@ -41,36 +65,108 @@ class Region:
         return self.length / max(self.breadth, 1.0)
 
 
+PLAIN = 5.0
+"""L* by which a pixel must differ from the median around it to be plainly lighter or darker."""
+ENOUGH = 16
+"""Pixels of surroundings that suffice to compare with."""
+
+
+def checked(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mask as (H, W) bool. Raises BadInput, in one sentence, for one that is empty or of another size."""
+    if mask.ndim != 2 or mask.shape != picture.shape[:2]:
+        (mh, mw), (h, w) = mask.shape[:2], picture.shape[:2]
+        raise BadInput(f"the mask is {mw}x{mh} pixels, its picture {w}x{h}; give a mask of the picture's size")
+    if not mask.any():
+        raise BadInput("the mask is empty; give None where no defect is seen")
+    return mask.astype(bool)
+
+
+def rgb8(picture: np.ndarray) -> np.ndarray:
+    """Any grey, RGB or RGBA picture of 8 or 16 bits as (H, W, 3) uint8; 10- and 12-bit data keep their contrast.
+
+    Raises BadInput for an array that is no picture.
+    """
+    if picture.ndim == 2:
+        picture = picture[:, :, None]
+    if picture.ndim != 3 or picture.shape[2] not in (1, 3, 4) or not picture.size or picture.dtype.kind not in "bui":
+        raise BadInput(f"an array of shape {picture.shape} and type {picture.dtype} is no picture; give 8 or 16 bits")
+    if picture.dtype.kind == "b":
+        picture = picture * np.uint8(255)
+    elif picture.dtype != np.uint8:
+        full = next(f for f in (256, 1024, 4096, 65536, 1 << 64) if int(picture.max()) < f)
+        picture = (np.clip(picture.astype(np.float64), 0, None) * (255.0 / (full - 1))).round().astype(np.uint8)
+    colour = picture[:, :, :3]
+    return np.ascontiguousarray(np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour)
+
+
 def region(picture: np.ndarray, mask: np.ndarray) -> Region:
-    """Measure the region of `mask` (H, W, bool, not empty) in `picture` (H, W, 3, uint8 RGB)."""
+    """Measure the region of `mask` (H, W, bool) in `picture` (H, W, 3, uint8 RGB).
+
+    Raises BadInput for a mask that is empty or of another size.
+    """
+    mask = checked(picture, mask)
     height, width = mask.shape
     ys, xs = np.nonzero(mask)
     along, across, axis = _principal(xs, ys)
-    lab = _lab(picture)
-    ring = _ring(mask)
-    inside, around = lab[mask], lab[ring] if ring.any() else lab[~mask] if (~mask).any() else lab[mask]
     lengths = sorted((np.ptp(along) + 1.0, np.ptp(across) + 1.0), reverse=True)
+    pieces = _pieces(mask)
     return Region(
         share=float(mask.mean()),
+        hull=float((np.ptp(xs) + 1) * (np.ptp(ys) + 1) / mask.size),
         length=float(lengths[0]),
         breadth=float(lengths[1]),
+        thickness=_thickness(mask),
         wide=_span(xs) / width,
         tall=_span(ys) / height,
-        angle=float(np.degrees(np.arctan2(-axis[1], axis[0])) % 180.0),
+        box=(xs.min() / width, ys.min() / height, (xs.max() + 1) / width, (ys.max() + 1) / height),
+        angle=_angle(axis),
         bend=_bend(along, across),
-        solidity=_solidity(mask),
-        parts=_parts(mask),
+        solidity=solidity(mask),
+        shares=_shares(xs, ys, width, height),
         row=min(int(3 * (ys.mean() + 0.5) / height), 2),
         column=min(int(3 * (xs.mean() + 0.5) / width), 2),
-        lighter=float(inside[:, 0].mean() - np.median(around[:, 0])),
-        spread=_spread(lab[:, :, 0], mask),
-        chroma=float(np.linalg.norm(inside[:, 1:].mean(axis=0) - around[:, 1:].mean(axis=0))),
+        **pieces,  # type: ignore[arg-type]
+        **_tones(picture, mask),  # type: ignore[arg-type]
     )
 
 
-def _lab(picture: np.ndarray) -> np.ndarray:
+def lab_of(picture: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of an RGB picture, float32, L from 0 to 100."""
     lab: np.ndarray = cv2.cvtColor(picture.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
     return lab
+
+
+def _tones(picture: np.ndarray, mask: np.ndarray) -> dict[str, float | bool]:
+    """How light the inside is beside its ring, measured in the part of the picture that holds both."""
+    width = _ring_width(mask)
+    ys, xs = np.nonzero(mask)
+    reach = width + 4
+    window = (
+        slice(max(int(ys.min()) - reach, 0), int(ys.max()) + reach + 1),
+        slice(max(int(xs.min()) - reach, 0), int(xs.max()) + reach + 1),
+    )
+    lab, mask = lab_of(picture[window]), mask[window]
+    ring = _ring(mask, width)
+    spread = _spread(lab[:, :, 0], mask)
+    if ring.sum() < ENOUGH:
+        ring = ~mask
+    if ring.sum() < ENOUGH:
+        return {
+            "ringed": False, "lighter": 0.0, "noise": 0.0, "bright": 0.0, "dark": 0.0, "spread": spread, "chroma": 0.0
+        }  # fmt: skip
+    inside, around = lab[mask], lab[ring]
+    level = float(np.median(around[:, 0]))
+    noise = 1.4826 * float(np.median(np.abs(around[:, 0] - level)))
+    step = max(PLAIN, noise)
+    return {
+        "ringed": True,
+        "lighter": float(inside[:, 0].mean() - level),
+        "noise": noise,
+        "bright": float((inside[:, 0] > level + step).mean()),
+        "dark": float((inside[:, 0] < level - step).mean()),
+        "spread": spread,
+        "chroma": float(np.linalg.norm(inside[:, 1:].mean(axis=0) - around[:, 1:].mean(axis=0))),
+    }
 
 
 def _spread(lightness: np.ndarray, mask: np.ndarray) -> float:
@@ -95,6 +191,15 @@ def _principal(xs: np.ndarray, ys: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return points @ axis, points @ np.array([-axis[1], axis[0]]), axis
 
 
+def _angle(axis: np.ndarray) -> float:
+    return float(np.degrees(np.arctan2(-axis[1], axis[0])) % 180.0)
+
+
+def _shares(xs: np.ndarray, ys: np.ndarray, width: int, height: int) -> tuple[float, ...]:
+    counts = np.bincount(3 * (3 * ys // height) + 3 * xs // width, minlength=9)
+    return tuple(float(n) for n in counts / counts.sum())
+
+
 def _bend(along: np.ndarray, across: np.ndarray) -> float:
     """Sag of the midline: how far the mean offset of the middle differs from that of the ends, over the length."""
     length = float(np.ptp(along)) + 1.0
@@ -105,7 +210,8 @@ def _bend(along: np.ndarray, across: np.ndarray) -> float:
     return float(np.abs(np.where(counts > 0, middle - chord, 0.0)).max() / length)
 
 
-def _solidity(mask: np.ndarray) -> float:
+def solidity(mask: np.ndarray) -> float:
+    """Area over that of the convex hull of all parts, 0 to 1."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(np.concatenate(contours))
     filled = np.zeros(mask.shape, np.uint8)
@@ -113,89 +219,68 @@ def _solidity(mask: np.ndarray) -> float:
     return float(mask.sum() / max(int(filled.sum()), 1))
 
 
-def _parts(mask: np.ndarray) -> int:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return int((areas >= 0.04 * areas.sum()).sum())
+def _thickness(mask: np.ndarray) -> float:
+    padded = np.pad(mask.astype(np.uint8), 1)
+    return 4.0 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3)[padded > 0].mean()) - 1.0
 
 
-def _ring(mask: np.ndarray) -> np.ndarray:
-    """What surrounds the mask: a band about half as wide as the region, its blurred rim left out."""
-    width = int(np.clip(0.5 * np.sqrt(mask.sum()), 4, 40))
+GAPS = {"most": (0.0, 0.03), "parts": (0.006, 0.08), "fewest": (0.02, 0.2)}
+"""How parts are counted: half the gap that is bridged, as a share of the longest side, and the least area that
+counts, as a share of the largest part's."""
+
+
+def _pieces(mask: np.ndarray) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name, (gap, least) in GAPS.items():
+        labels, counted = _parts(mask, round(gap * max(mask.shape)), least)
+        found[name] = len(counted)
+        if name == "parts":
+            found |= _directions(labels, counted)
+    return found
+
+
+def _parts(mask: np.ndarray, reach: int, least: float) -> tuple[np.ndarray, list[int]]:
+    """Labels of the mask's pixels, parts nearer than twice `reach` as one, and the labels that count."""
+    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    _, labels = cv2.connectedComponents(cv2.dilate(mask.astype(np.uint8), near), connectivity=8)
+    labels = np.where(mask, labels, 0)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    return labels, [int(n) for n in np.nonzero(areas >= max(least * areas.max(), 1))[0]]
+
+
+LARGEST = 40
+"""Parts whose own direction is measured, the largest first."""
+
+
+def _directions(labels: np.ndarray, counted: list[int]) -> dict[str, float | None]:
+    areas = np.bincount(labels.ravel())
+    stretched, turned = [], 0j
+    ys, xs = np.nonzero(labels)
+    of = labels[ys, xs]
+    for n in sorted(counted, key=lambda n: -areas[n])[:LARGEST]:
+        at = of == n
+        along, across, axis = _principal(xs[at], ys[at])
+        long, short = sorted((np.ptp(along) + 1.0, np.ptp(across) + 1.0), reverse=True)
+        stretched.append(long / short)
+        if long / short >= 1.5:
+            turned += areas[n] * np.exp(2j * np.radians(_angle(axis)))
+    common = abs(turned) >= 0.7 * sum(sorted((areas[n] for n in counted), reverse=True)[:LARGEST])
+    return {
+        "part_elongation": float(np.median(stretched)),
+        "part_angle": float(np.degrees(np.angle(turned)) / 2 % 180.0) if common else None,
+    }
+
+
+def _ring_width(mask: np.ndarray) -> int:
+    """About half as wide as the region."""
+    return int(np.clip(0.5 * np.sqrt(mask.sum()), 4, 40))
+
+
+def _ring(mask: np.ndarray, width: int) -> np.ndarray:
+    """What surrounds the mask: a band of `width` pixels, the mask's blurred rim left out."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 5, 2 * width + 5))
     rim = np.ones((5, 5), np.uint8)
     solid = mask.astype(np.uint8)
     ring: np.ndarray = (cv2.dilate(solid, kernel) > 0) & (cv2.dilate(solid, rim) == 0)
     return ring
-
-
-@dataclass(frozen=True)
-class Figure:
-    """An object that stands apart from its background."""
-
-    colour: str
-    aspect: float
-    """Width over height of its bounding box."""
-    share: float
-    row: int
-    column: int
-
-
-WORK_SIDE = 160
-"""Pixels; the object is looked for in a picture reduced to this longest side."""
-
-
-def figure(picture: np.ndarray) -> Figure | None:
-    """The one thing in the picture, None when nothing can be told from the background with confidence."""
-    small = _reduced(picture)
-    height, width = small.shape[:2]
-    labels = np.zeros((height, width), np.uint8)
-    frame = (width // 12, height // 12, width - 2 * (width // 12), height - 2 * (height // 12))
-    cv2.setRNGSeed(0)  # OpenCV's own generator, one per thread; grabCut draws its first clusters from it
-    cv2.grabCut(small[:, :, ::-1].copy(), labels, frame, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_RECT)
-    found = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
-    found = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, regions, stats, centres = cv2.connectedComponentsWithStats(found)
-    if len(stats) < 2:
-        return None
-    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    mask, area = regions == largest, int(stats[largest, cv2.CC_STAT_AREA])
-    x, y, w, h = (int(v) for v in stats[largest, :4])
-    alone = area >= 0.9 * found.sum()
-    inside = x > frame[0] and y > frame[1] and x + w < frame[0] + frame[2] and y + h < frame[1] + frame[3]
-    if not (alone and inside and 0.01 <= area / mask.size <= 0.6 and _solidity(mask) > 0.75):
-        return None
-    cx, cy = centres[largest]
-    core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    lab = _lab(small)[core if core.any() else mask]
-    # The lit half: a colour is not what lies in the shade.
-    colour = colour_name(np.median(lab[lab[:, 0] >= np.median(lab[:, 0])], axis=0))
-    return Figure(colour, w / h, area / mask.size, min(int(3 * cy / height), 2), min(int(3 * cx / width), 2))
-
-
-def _reduced(picture: np.ndarray) -> np.ndarray:
-    scale = WORK_SIDE / max(picture.shape[:2])
-    if scale < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return picture
-
-
-GREYS = ((18, "black"), (40, "dark grey"), (66, "grey"), (86, "light grey"), (101, "white"))
-HUES = ((20, "pink"), (48, "red"), (75, "orange"), (105, "yellow"), (165, "green"), (215, "turquoise"),
-        (308, "blue"), (332, "purple"), (361, "pink"))  # fmt: skip
-
-
-def colour_name(lab: np.ndarray) -> str:
-    """A plain word for a CIE L*a*b* colour (L 0 to 100)."""
-    lightness, a, b = (float(v) for v in lab)
-    chroma = float(np.hypot(a, b))
-    if chroma < 9:
-        return next(name for limit, name in GREYS if lightness < limit)
-    hue = float(np.degrees(np.arctan2(b, a)) % 360)
-    name = next(name for limit, name in HUES if hue < limit)
-    if (42 <= hue < 100 and (lightness < 55 or chroma < 32)) or (20 <= hue < 42 and chroma < 32):
-        name = "beige" if lightness >= 70 else "brown"
-    if name == "pink" and lightness < 42:
-        name = "red" if hue < 20 else "purple"
-    shade = "dark " if lightness < 30 else "pale " if lightness > 80 and name not in ("white", "beige") else ""
-    return shade + name

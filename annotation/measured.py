@@ -11,7 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from annotation.measure import Figure, Region, figure, region
+from annotation.figure import Figure, figure
+from annotation.measure import Region, region
 from annotation.models.providers import DEFAULT_MODELS, Answer, Evidence, Request
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError

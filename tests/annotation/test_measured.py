@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.coverage import DIMENSIONS, covered
-from annotation.measure import colour_name, figure, region
+from annotation.figure import colour_name, figure
+from annotation.measure import region
 from annotation.measured import Measured, describe
 from annotation.models.providers import Evidence, Request
 from schemas.errors import BadInput, DefectoryError
