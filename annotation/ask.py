@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from annotation.ledger import Busy, Known, Ledger, Operation, Outcome, OverCap, Release, Reserve, Settle
+from annotation.ledger import Known, Ledger, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
+from annotation.models.limits import Limiter, Turn
 from annotation.models.prices import USD, Price
-from annotation.models.providers import Answer, Provider, Request, Transient, Unanswerable
+from annotation.models.providers import Answer, Provider, Request, Transient, Unanswerable, check
 from schemas.errors import DefectoryError
 
 TRIES = 5
 BACKOFF_S = 1.0
 LONGEST_WAIT_S = 120.0
 POLL_S = 0.5
+CONCURRENT = 64
 
 
 @dataclass(frozen=True)
@@ -46,56 +48,84 @@ class Asker:
     """What raises it, with the amount behind it."""
     tries: int = TRIES
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    limiter: Limiter = field(default_factory=lambda: Limiter(CONCURRENT))
+    token_cap: int = 0
+    """Tokens; 0 for none."""
     _pending: list[tuple[Operation, asyncio.Future[Outcome]]] = field(default_factory=list)
     _writer: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request, rng: np.random.Generator) -> Paid:
         """The answer, from the ledger or the provider; `rng` only spreads the waits between tries.
 
-        Raises OverBudget at the cap, Transient when all tries failed, BadInput when this request cannot
+        Raises OverBudget at a cap, Transient when all tries failed, BadInput when this request cannot
         be answered, DefectoryError when none can.
         """
         key = request.key(self.provider.name, self.provider.where)
-        for attempt in range(1, self.tries + 1):
-            known = await self._reserved(key, request)
-            if known is not None:
-                return Paid(known.answer, known.cost)
-            try:
-                answer = await self.provider.answer(request)
-            except Transient as e:
-                await self._write(Release(key, e.billed, str(e)))
-                if attempt == self.tries:
-                    raise Transient(f"{e}; given up after {attempt} tries", billed=e.billed) from None
-                await self.sleep(self._wait(attempt, e.retry_after, rng))
-            except BaseException as e:
-                lost = not isinstance(e, DefectoryError)  # cancelled or broken on the way: it may have been billed
-                note = e.said if isinstance(e, Unanswerable) else type(e).__name__
-                await asyncio.shield(self._write(Release(key, lost, note)))
-                raise
-            else:
-                cost = self.price.paid(request, answer)
-                await asyncio.shield(self._write(Settle(key, answer, cost)))
-                return Paid(answer, cost)
-        raise AssertionError("the last try returns or raises")
-
-    async def _reserved(self, key: str, request: Request) -> Known | None:
-        """The known answer, or None when this call has reserved the request and must send it."""
-        most = self.price.at_most(request)
+        failures = 0
         while True:
-            outcome = await self._write(
-                Reserve(key, self.provider.name, request.model, request.candidate, most, self.cap)
+            async with self.limiter.turn(sum(self.price.tokens(request))) as turn:
+                # Reserved within the turn: a reservation is as old as its request, however long the queue is.
+                outcome = await self._write(self.reservation(key, request))
+                if isinstance(outcome, OverCap):
+                    turn.unused()
+                    raise self.over_budget(request, outcome)
+                if isinstance(outcome, Reserved):
+                    try:
+                        return await self._sent(key, request, turn)
+                    except Transient as e:
+                        failures += 1
+                        if failures == self.tries:
+                            raise Transient(f"{e}; given up after {failures} tries", billed=e.billed) from None
+                        wait = self._wait(failures, e.retry_after, rng)
+                else:
+                    turn.unused()
+                    wait = POLL_S
+            if isinstance(outcome, Known):
+                return Paid(outcome.answer, outcome.cost)
+            await self.sleep(wait)
+
+    async def _sent(self, key: str, request: Request, turn: Turn) -> Paid:
+        """One try of a reserved request, and its entry in the ledger."""
+        try:
+            answer = await self.provider.answer(request)
+            check(request, answer)
+        except Transient as e:
+            if e.slow:
+                self.limiter.slowed(turn, e.retry_after)
+            await self._write(Release(key, e.billed, str(e)))
+            raise
+        except BaseException as e:
+            lost = not isinstance(e, DefectoryError)  # cancelled or broken on the way: it may have been billed
+            note = e.said if isinstance(e, Unanswerable) else type(e).__name__
+            await asyncio.shield(self._write(Release(key, lost, note)))
+            raise
+        self.limiter.served()
+        used = self.price.used(request, answer)
+        cost = self.price.of(*used)
+        await asyncio.shield(self._write(Settle(key, answer, cost, sum(used))))
+        return Paid(answer, cost)
+
+    def reservation(self, key: str, request: Request, batch: str = "") -> Reserve:
+        tokens = self.price.tokens(request)
+        return Reserve(
+            key, self.provider.name, request.model, request.candidate, self.price.of(*tokens), self.cap,
+            sum(tokens), self.token_cap, batch,
+        )  # fmt: skip
+
+    def over_budget(self, request: Request, outcome: OverCap) -> OverBudget:
+        most = self.price.at_most(request)
+        again = "and run the same command again: answers that are there are not paid twice"
+        if most and outcome.committed + most > self.cap:
+            return OverBudget(
+                f"{self.setting}: {self.cap / USD:g} USD do not cover the next request (it may cost "
+                f"{most / USD:.4f}; {outcome.committed / USD:.4f} are spent or reserved); raise it, for instance "
+                f"{self.option}{max(2 * self.cap / USD, 5):g}, {again}"
             )
-            if isinstance(outcome, Busy):
-                await self.sleep(POLL_S)
-            elif isinstance(outcome, OverCap):
-                raise OverBudget(
-                    f"{self.setting}: {self.cap / USD:g} USD do not cover the next request (it may cost "
-                    f"{most / USD:.4f}; {outcome.committed / USD:.4f} are spent or reserved); raise it, for instance "
-                    f"{self.option}{max(2 * self.cap / USD, 5):g}, and run the same command again: "
-                    "answers that are there are not paid twice"
-                )
-            else:
-                return outcome if isinstance(outcome, Known) else None
+        return OverBudget(
+            f"caption.budget_tokens: {self.token_cap} tokens do not cover the next request (it may take "
+            f"{sum(self.price.tokens(request))}; {outcome.tokens} are used or reserved); raise it, for instance "
+            f"--set caption.budget_tokens={2 * self.token_cap}, {again}"
+        )
 
     @staticmethod
     def _wait(attempt: int, retry_after: float | None, rng: np.random.Generator) -> float:

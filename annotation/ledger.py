@@ -11,24 +11,20 @@ reserved cost then moves to `lost`, which counts as spent: the cap holds even if
 
 import dataclasses
 import os
-import socket
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from annotation import owners
+from annotation.database import engine_of, upgrade
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
 from schemas.errors import DefectoryError
-
-LEASE_S = 15 * 60
-"""A reservation older than this is taken over even if its owner seems alive: no try takes that long."""
 
 _LOCK = 0x0DEFEC7
 """Key of the PostgreSQL advisory lock."""
@@ -54,13 +50,30 @@ requests = sa.Table(
     sa.Column("tokens_in", sa.Integer),
     sa.Column("tokens_out", sa.Integer),
     sa.Column("note", sa.Text),  # why the last try failed
+    sa.Column("reserved_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("lost_tokens", sa.BigInteger, nullable=False, server_default="0"),
 )
 totals = sa.Table(
     "totals",
     _meta,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("committed", sa.BigInteger, nullable=False),  # reserved + spent + lost of all requests
+    sa.Column("tokens", sa.BigInteger, nullable=False, server_default="0"),  # the same, in tokens
 )
+batches = sa.Table(
+    "batches",
+    _meta,
+    sa.Column("name", sa.String(64), primary_key=True),  # ours; the provider is told it, so that it can be found there
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("place", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("status", sa.String(8), nullable=False),  # filling | sending | sent | done
+    sa.Column("remote", sa.String),  # the provider's name for it, once it is sent
+    sa.Column("owner", sa.String, nullable=False),  # who fills, sends or waits for it
+    sa.Column("touched_at", sa.Float, nullable=False),
+)
+BATCH = "batch "
+"""Before the name of a batch, in place of the owner of a request."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,12 @@ class Reserve:
     cost: int
     cap: int
     """Nano-dollars that reserved, spent and lost money of the whole ledger may come to."""
+    tokens: int = 0
+    """The most tokens, in and out, that it may take."""
+    token_cap: int = 0
+    """The same limit in tokens; 0 for none."""
+    batch: str = ""
+    """Name of the batch that it waits in; empty for one that is sent at once."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,9 @@ class Settle:
     key: str
     answer: Answer
     cost: int
+    tokens: int = 0
+    batch: str = ""
+    """The batch that answered."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,7 @@ class Release:
     key: str
     lost: bool
     note: str
+    batch: str = ""
 
 
 Operation = Reserve | Settle | Release
@@ -105,17 +128,22 @@ class Known:
 
 @dataclass(frozen=True)
 class Reserved:
-    """Go and ask; nobody else will."""
+    """Go and ask; nobody else will. `tries`: how often this was begun, this time included."""
+
+    tries: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Somebody alive is asking at this moment; look again later."""
+    """Somebody alive is asking at this moment, or a batch is to answer; look again later."""
+
+    batch: str = ""
 
 
 @dataclass(frozen=True)
 class OverCap:
     committed: int
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,36 +164,43 @@ class Spending:
     lost: float
     reserved: float
     answers: int
+    tokens: int
+    """Billed, possibly billed, and reserved."""
 
 
 class Ledger:
     """A ledger in the database at an SQLAlchemy URL (`sqlite:///…`, `postgresql://…`); made if it is not there."""
 
     def __init__(self, url: str):
-        self._shown, self._engine = _engine(url)
-        self._owner = f"{_machine()} {os.getpid()} {_started(os.getpid())} {os.urandom(4).hex()}"
-        with self._transaction() as db:
-            _meta.create_all(db)
+        self._shown, self._engine = engine_of(url)
+        self.owner = owners.me()
+        with self.transaction() as db:
+            added = upgrade(db, _meta)
             if db.execute(sa.select(totals.c.id)).first() is None:
-                db.execute(totals.insert().values(id=1, committed=0))
+                db.execute(totals.insert().values(id=1, committed=0, tokens=0))
+            elif "totals.tokens" in added:
+                both = sa.func.coalesce(requests.c.tokens_in, 0) + sa.func.coalesce(requests.c.tokens_out, 0)
+                counted = sa.select(sa.func.coalesce(sa.func.sum(both), 0)).scalar_subquery()
+                db.execute(totals.update().values(tokens=counted))
 
     def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """All of `operations` in one transaction, in order; an outcome for each."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             return [_APPLY[type(o)](self, db, o) for o in operations]
 
     def spending(self) -> Spending:
         columns = (sa.func.sum(requests.c[n]) for n in ("spent", "lost", "reserved"))
-        with self._transaction() as db:
+        with self.transaction() as db:
             spent, lost, reserved = (int(v or 0) / USD for v in db.execute(sa.select(*columns)).one())
             count = db.execute(sa.select(sa.func.count()).where(requests.c.status == "answered")).scalar_one()
-        return Spending(spent, lost, reserved, count)
+            tokens = db.execute(sa.select(totals.c.tokens)).scalar_one()
+        return Spending(spent, lost, reserved, count, int(tokens))
 
     def close(self) -> None:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+    def transaction(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.begin() as db:
                 if db.dialect.name == "postgresql":
@@ -184,13 +219,25 @@ class Ledger:
             answer = Answer(*(row[f.name] for f in dataclasses.fields(Answer)))
             return Known(answer, row["spent"])
         if row is not None and row["status"] == "reserved":
-            if _alive(row["owner"], row["reserved_at"]):
+            if row["owner"].startswith(BATCH):
+                name = row["owner"].removeprefix(BATCH)
+                batch = db.execute(sa.select(batches).where(batches.c.name == name)).one()
+                if batch.status != "filling" or owners.alive(batch.owner, batch.touched_at):
+                    return Busy(name)
+                self._free(db, ask.key, lost=False, note="its batch was never sent")
+            elif owners.alive(row["owner"], row["reserved_at"]):
                 return Busy()
-            self._free(db, ask.key, lost=True, note="its process ended while it was under way")
-        committed = db.execute(sa.select(totals.c.committed)).scalar_one()
-        if ask.cost and committed + ask.cost > ask.cap:
-            return OverCap(committed)
-        values = {"status": "reserved", "owner": self._owner, "reserved_at": time.time(), "reserved": ask.cost}
+            else:
+                self._free(db, ask.key, lost=True, note="its process ended while it was under way")
+        committed, tokens = db.execute(sa.select(totals.c.committed, totals.c.tokens)).one()
+        over = ask.cost and committed + ask.cost > ask.cap
+        if over or (ask.token_cap and tokens + ask.tokens > ask.token_cap):
+            return OverCap(committed, tokens)
+        owner = f"{BATCH}{ask.batch}" if ask.batch else self.owner
+        values = {
+            "status": "reserved", "owner": owner, "reserved_at": time.time(), "reserved": ask.cost,
+            "reserved_tokens": ask.tokens,
+        }  # fmt: skip
         if row is None:
             db.execute(
                 requests.insert().values(
@@ -200,43 +247,45 @@ class Ledger:
             )  # fmt: skip
         else:
             db.execute(requests.update().where(requests.c.key == ask.key).values(tries=requests.c.tries + 1, **values))
-        self._commit(db, ask.cost)
-        return Reserved()
+        self._commit(db, ask.cost, ask.tokens)
+        return Reserved(1 if row is None else row["tries"] + 1)
 
     def _settle(self, db: sa.Connection, done: Settle) -> Outcome:
-        row = db.execute(sa.select(requests).where(requests.c.key == done.key)).mappings().one()
+        here = requests.c.key == done.key
+        row = db.execute(sa.select(requests).where(here)).mappings().one()
+        owner = f"{BATCH}{done.batch}" if done.batch else self.owner
         if row["status"] == "answered":
-            # Taken over and answered meanwhile: the other answer stands, this one was paid for, too.
-            db.execute(requests.update().where(requests.c.key == done.key).values(lost=requests.c.lost + done.cost))
-            self._commit(db, done.cost)
+            if not (done.batch and row["owner"] == owner):  # the results of a batch may be read twice
+                # Taken over and answered meanwhile: the other answer stands, this one was paid for, too.
+                lost = {"lost": requests.c.lost + done.cost, "lost_tokens": requests.c.lost_tokens + done.tokens}
+                db.execute(requests.update().where(here).values(**lost))
+                self._commit(db, done.cost, done.tokens)
             return Done(False)
-        mine = row["owner"] == self._owner and row["status"] == "reserved"
-        db.execute(
-            requests.update()
-            .where(requests.c.key == done.key)
-            .values(status="answered", reserved=0, spent=done.cost, note=None, **dataclasses.asdict(done.answer))
-        )
-        self._commit(db, done.cost - row["reserved"])
-        return Done(mine)
+        values = {"status": "answered", "reserved": 0, "reserved_tokens": 0, "spent": done.cost, "note": None}
+        db.execute(requests.update().where(here).values(**values, **dataclasses.asdict(done.answer)))
+        self._commit(db, done.cost - row["reserved"], done.tokens - row["reserved_tokens"])
+        return Done(row["owner"] == owner and row["status"] == "reserved")
 
     def _release(self, db: sa.Connection, failed: Release) -> Outcome:
         row = db.execute(sa.select(requests.c.owner, requests.c.status).where(requests.c.key == failed.key)).one()
-        if row.owner != self._owner or row.status != "reserved":
+        owner = f"{BATCH}{failed.batch}" if failed.batch else self.owner
+        if row.owner != owner or row.status != "reserved":
             return Done(False)
         self._free(db, failed.key, failed.lost, failed.note)
         return Done(True)
 
     def _free(self, db: sa.Connection, key: str, lost: bool, note: str) -> None:
         here = requests.c.key == key
-        held = db.execute(sa.select(requests.c.reserved).where(here)).scalar_one()
-        values = {"lost": requests.c.lost + held} if lost else {}
-        db.execute(requests.update().where(here).values(status="released", reserved=0, note=note, **values))
+        held, tokens = db.execute(sa.select(requests.c.reserved, requests.c.reserved_tokens).where(here)).one()
+        gone = {"lost": requests.c.lost + held, "lost_tokens": requests.c.lost_tokens + tokens} if lost else {}
+        values = {"status": "released", "reserved": 0, "reserved_tokens": 0, "note": note, **gone}
+        db.execute(requests.update().where(here).values(**values))
         if not lost:
-            self._commit(db, -held)
+            self._commit(db, -held, -tokens)
 
-    def _commit(self, db: sa.Connection, nanos: int) -> None:
-        if nanos:
-            db.execute(totals.update().values(committed=totals.c.committed + nanos))
+    def _commit(self, db: sa.Connection, nanos: int, tokens: int) -> None:
+        if nanos or tokens:
+            db.execute(totals.update().values(committed=totals.c.committed + nanos, tokens=totals.c.tokens + tokens))
 
 
 _APPLY: dict[type, Any] = {Reserve: Ledger._reserve, Settle: Ledger._settle, Release: Ledger._release}
@@ -252,7 +301,7 @@ def spent_usd(url: str) -> float:
 
     0 for a file that is not there, which is not made. Raises DefectoryError when the ledger cannot be used.
     """
-    _, engine = _engine(url)
+    _, engine = engine_of(url)
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
         return 0.0
     book = Ledger(url)
@@ -261,80 +310,3 @@ def spent_usd(url: str) -> float:
     finally:
         book.close()
     return spending.spent + spending.lost
-
-
-def _engine(url: str) -> tuple[str, sa.Engine]:
-    """The URL as it may be shown, and an engine whose transactions take the write lock when they begin."""
-    try:
-        parsed = sa.make_url(url)
-        if parsed.drivername in ("postgresql", "postgres"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
-    except (sa.exc.SQLAlchemyError, ImportError, ValueError) as e:
-        raise DefectoryError(
-            f"DEFECTORY_LEDGER_URL: not a database that can be used ({type(e).__name__}); "
-            "write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
-        ) from None
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def _connect(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None
-            connection.execute("PRAGMA busy_timeout=120000")
-            connection.execute("PRAGMA synchronous=FULL")
-            _write_ahead(connection)
-
-        @sa.event.listens_for(engine, "begin")
-        def _begin(connection: sa.Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return parsed.render_as_string(hide_password=True), engine
-
-
-def _write_ahead(connection: sqlite3.Connection, patience_s: float = 60.0) -> None:
-    """Switch a database to write-ahead logging, once in its life; this alone does not heed the busy time-out."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-
-
-@cache
-def _machine() -> str:
-    """Where a process id means something: this host, this process-id namespace, this boot."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # not Linux: the host name has to do
-        boot = space = "-"
-    return f"{socket.gethostname()}/{boot}/{space}".replace(" ", "_")
-
-
-def _started(pid: int) -> str:
-    """When a process started, in ticks: tells it from a later one with the same id. `-` where that cannot be read."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return "-"
-
-
-def _alive(owner: str, since: float) -> bool:
-    """Whether the owner of a reservation may still settle it. Another machine's process is given the lease."""
-    machine, pid, started, _ = owner.split(" ")
-    if time.time() - since > LEASE_S:
-        return False
-    if machine != _machine():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _started(int(pid)) == started

@@ -24,7 +24,7 @@ class Gemini:
 
         self._key, self.where = api_key, anonymous(base_url or BASE_URL)
         # A client of our own: the transport then does not depend on what else is installed.
-        self._http = httpx.AsyncClient(timeout=timeout_s)
+        self._http = httpx.AsyncClient(timeout=timeout_s, limits=httpx.Limits(max_connections=None))
         options = types.HttpOptions(
             base_url=base_url or BASE_URL, timeout=round(timeout_s * 1000), httpx_async_client=self._http,
             retry_options=types.HttpRetryOptions(attempts=1),
@@ -43,12 +43,14 @@ class Gemini:
             system_instruction=request.system,
             temperature=request.temperature,
             max_output_tokens=request.max_tokens,
+            response_mime_type="application/json" if request.schema is not None else None,
+            response_json_schema=request.schema,
             thinking_config=types.ThinkingConfig(thinking_budget=0) if request.model.startswith(UNTHINKING) else None,
         )
         try:
             reply = await self._client.aio.models.generate_content(model=request.model, contents=parts, config=config)
         except errors.APIError as e:
-            raise self._explained(e, request.model) from None
+            raise self.explained(e, request.model) from None
         except httpx.TimeoutException:
             raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except httpx.HTTPError as e:
@@ -56,9 +58,9 @@ class Gemini:
             raise Transient(f"{self.where}: the connection failed ({words(e, self._key)})", billed=sent) from None
         except ValueError as e:  # a body that is no JSON, or no answer
             raise Transient(f"{self.where}: unreadable answer ({words(e, self._key)})", billed=True) from None
-        return self._read(reply)
+        return self.read(reply)
 
-    def _read(self, reply: Any) -> Answer:
+    def read(self, reply: Any) -> Answer:
         usage = reply.usage_metadata
         version = reply.model_version or ""
         tokens_in = usage.prompt_token_count if usage else None
@@ -77,7 +79,7 @@ class Gemini:
         text, finish = kept(text, "refused" if reason in REFUSALS else FINISH.get(reason, "stop"))
         return Answer(text, finish, version, tokens_in, tokens_out)
 
-    def _explained(self, e: Any, model: str) -> Exception:
+    def explained(self, e: Any, model: str) -> Exception:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
         said = words(e.message or e.status or "", self._key)
         headers = getattr(e.response, "headers", {}) or {}
@@ -92,9 +94,9 @@ class Gemini:
             case 404:
                 return DefectoryError(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
             case 408 | 429:
-                return Transient(f"{self.where}: {e.code} {said}", billed=False, retry_after=wait)
+                return Transient(f"{self.where}: {e.code} {said}", billed=False, retry_after=wait, slow=e.code == 429)
             case code if code >= 500:
-                return Transient(f"{self.where}: {code} {said}", billed=False, retry_after=wait)
+                return Transient(f"{self.where}: {code} {said}", billed=False, retry_after=wait, slow=code == 503)
             case code:
                 return Unanswerable(
                     f"{self.name} {model}: refused this request ({code}); try another model", f"{code} {said}"

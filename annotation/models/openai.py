@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from annotation.models.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
+from annotation.models.providers import Answer, Request, Told, Transient, Unanswerable, anonymous, kept, seconds, words
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://api.openai.com/v1"
@@ -15,10 +15,10 @@ class OpenAI:
     free = False
     wants = "image"
 
-    def __init__(self, api_key: str, base_url: str, timeout_s: float):
+    def __init__(self, api_key: str, base_url: str, timeout_s: float, told: Told):
         import openai
 
-        self._key = api_key
+        self._key, self._told = api_key, told
         self.where = anonymous(base_url or BASE_URL)
         # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
         self._limit = "max_tokens" if base_url else "max_completion_tokens"
@@ -34,19 +34,13 @@ class OpenAI:
     async def answer(self, request: Request) -> Answer:
         import openai
 
-        content: list[dict[str, Any]] = [{"type": "text", "text": request.prompt}]
-        for image in request.images:
-            kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
-            url = f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
-            content.append({"type": "image_url", "image_url": {"url": url, "detail": "high"}})
-        messages: Any = [{"role": "system", "content": request.system}, {"role": "user", "content": content}]
-        options: Any = {self._limit: request.max_tokens}
-        if request.temperature is not None:
-            options["temperature"] = request.temperature
         try:
-            reply = await self._client.chat.completions.create(model=request.model, messages=messages, **options)
+            raw = await self._client.chat.completions.with_raw_response.create(**self.body(request))
+            self._told(raw.headers)
+            reply = raw.parse()
         except openai.APIStatusError as e:
-            raise self._explained(e, request.model) from None
+            self._told(e.response.headers)
+            raise self.explained(e, request.model) from None
         except openai.APITimeoutError:
             raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except openai.APIConnectionError as e:
@@ -55,9 +49,25 @@ class OpenAI:
             raise Transient(f"{self.where}: the connection failed ({reason})", billed=sent) from None
         except (openai.APIError, ValueError) as e:  # a body that is no JSON, or no completion
             raise Transient(f"{self.where}: unreadable answer ({words(e, self._key)})", billed=True) from None
-        return self._read(reply)
+        return self.read(reply)
 
-    def _read(self, reply: Any) -> Answer:
+    def body(self, request: Request) -> dict[str, Any]:
+        """The JSON of a request, online or as a line of a batch."""
+        content: list[dict[str, Any]] = [{"type": "text", "text": request.prompt}]
+        for image in request.images:
+            kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+            url = f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+            content.append({"type": "image_url", "image_url": {"url": url, "detail": "high"}})
+        messages = [{"role": "system", "content": request.system}, {"role": "user", "content": content}]
+        body: dict[str, Any] = {"model": request.model, "messages": messages, self._limit: request.max_tokens}
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.schema is not None:
+            form = {"name": "answer", "schema": request.schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        return body
+
+    def read(self, reply: Any) -> Answer:
         choices: Any = getattr(reply, "choices", None)
         message = getattr(choices[0], "message", None) if choices else None
         if message is None:
@@ -68,7 +78,7 @@ class OpenAI:
         counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
         return Answer(text, finish, reply.model or "", *counts)
 
-    def _explained(self, e: Any, model: str) -> Exception:
+    def explained(self, e: Any, model: str) -> Exception:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
         own = e.body.get("message") if isinstance(e.body, dict) else None
         said = words(own or e.message, self._key)
@@ -85,10 +95,12 @@ class OpenAI:
                 )
             case 408 | 409 | 429:
                 wait = seconds(e.response.headers.get("retry-after"))
-                return Transient(f"{self.where}: {e.status_code} {said}", billed=False, retry_after=wait)
+                slow = e.status_code == 429
+                return Transient(f"{self.where}: {e.status_code} {said}", billed=False, retry_after=wait, slow=slow)
             case status if status >= 500:
                 wait = seconds(e.response.headers.get("retry-after"))
-                return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait)
+                slow = status in (503, 529)
+                return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait, slow=slow)
             case status if e.param and not str(e.param).startswith("messages"):
                 return DefectoryError(
                     f"{self.where}: does not accept `{words(e.param, self._key)}` as set here ({said}); change it"

@@ -1,7 +1,8 @@
 """What a request costs, from a price table that is data. Money is counted in whole nano-dollars."""
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,26 +18,45 @@ USD = 1_000_000_000
 
 @dataclass(frozen=True)
 class Price:
-    """`input` and `output` in USD per million tokens; `image_tokens` the most that one picture is billed as."""
+    """`input` and `output` in USD per million tokens."""
 
     input: float
     output: float
     image_tokens: int
+    """Of the largest picture that is sent."""
+    batch: float = 1.0
+    """Share of the price that the batch interface charges."""
+    side: int = 768
+    """Longest side of the pictures that are sent, in pixels: the model reduces, but bills, larger ones."""
 
     def of(self, tokens_in: int, tokens_out: int) -> int:
         """Nano-dollars."""
         return round((tokens_in * self.input + tokens_out * self.output) * USD / 1e6)
 
+    def tokens(self, request: Request) -> tuple[int, int]:
+        """Tokens in and out that `request` cannot exceed: a token is at least one byte of text."""
+        schema = "" if request.schema is None else json.dumps(request.schema)
+        text = len((request.system + request.prompt + schema).encode()) + 64
+        return text + len(request.images) * self.image_tokens, request.max_tokens
+
     def at_most(self, request: Request) -> int:
-        """Nano-dollars that `request` cannot exceed: a token is at least one byte of text."""
-        text = len((request.system + request.prompt).encode()) + 64
-        return self.of(text + len(request.images) * self.image_tokens, request.max_tokens)
+        """Nano-dollars that `request` cannot exceed."""
+        return self.of(*self.tokens(request))
 
     def paid(self, request: Request, answer: Answer) -> int:
         """Nano-dollars that `answer` cost; the most it can have cost where the provider gave no counts."""
+        return self.of(*self.used(request, answer))
+
+    def used(self, request: Request, answer: Answer) -> tuple[int, int]:
+        """Tokens in and out that were billed; the most it can have been where the provider gave no counts."""
         if answer.tokens_in is None or answer.tokens_out is None:
-            return self.at_most(request)
-        return self.of(answer.tokens_in, answer.tokens_out)
+            return self.tokens(request)
+        return answer.tokens_in, answer.tokens_out
+
+    @property
+    def batched(self) -> "Price":
+        """What the same model costs through its provider's batch interface."""
+        return replace(self, input=self.input * self.batch, output=self.output * self.batch, batch=1.0)
 
 
 FREE = Price(0.0, 0.0, 0)

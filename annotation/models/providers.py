@@ -4,13 +4,14 @@ A provider sends one request once. Retries, the ledger and the budget are above 
 """
 
 import hashlib
+import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -63,14 +64,17 @@ class Request:
     images: tuple[bytes, ...] = ()
     """JPEG or PNG, in the order in which they are shown."""
     evidence: Evidence | None = None
+    schema: dict[str, Any] | None = None
+    """JSON schema of the answer, an object; None for free text."""
 
     def key(self, provider: str, where: str) -> str:
         """SHA-256 by which the ledger knows this request to a provider at an address."""
         images = [hashlib.sha256(i).hexdigest() for i in self.images]
         shown = images if len(images) > 1 else next(iter(images), None)  # one picture: as in ledgers that are there
+        formed = [] if self.schema is None else [self.schema]  # free text: as in ledgers that are there
         return digest(
             provider, where, self.model, self.system, self.prompt, self.asks, self.candidate, self.temperature,
-            self.max_tokens, shown, self.evidence.digest if self.evidence else None, length=64,
+            self.max_tokens, shown, self.evidence.digest if self.evidence else None, *formed, length=64,
         )  # fmt: skip
 
 
@@ -108,11 +112,12 @@ class Provider(Protocol):
 
 
 class Transient(WorkerError):
-    """This try failed, another may not. `billed`: the provider may have charged for it all the same."""
+    """This try failed, another may not. `billed`: the provider may have charged for it all the same;
+    `slow`: it said that it had too much to do."""
 
-    def __init__(self, message: str, *, billed: bool, retry_after: float | None = None):
+    def __init__(self, message: str, *, billed: bool, retry_after: float | None = None, slow: bool = False):
         super().__init__(message)
-        self.billed, self.retry_after = billed, retry_after
+        self.billed, self.retry_after, self.slow = billed, retry_after, slow
 
 
 class Unanswerable(BadInput):
@@ -124,12 +129,24 @@ class Unanswerable(BadInput):
         self.said = said
 
 
+Told = Callable[[Mapping[str, str]], None]
+
+
+def _unheard(_: Mapping[str, str]) -> None:
+    pass
+
+
 DEFAULT_MODELS = {"measured": "geometry-1", "openai": "gpt-4o", "gemini": "gemini-2.5-flash"}
 
 
 @asynccontextmanager
-async def opened(name: str, base_url: str = "", timeout_s: float = TIMEOUT_S) -> AsyncIterator[Provider]:
-    """The provider `measured`, `openai` or `gemini`. Raises DefectoryError when its key is missing."""
+async def opened(
+    name: str, base_url: str = "", timeout_s: float = TIMEOUT_S, told: Told | None = None
+) -> AsyncIterator[Provider]:
+    """The provider `measured`, `openai` or `gemini`; `told` is given the headers of every answer.
+
+    Raises DefectoryError when its key is missing.
+    """
     provider: Provider
     if name == "measured":
         from annotation.measured import Measured
@@ -138,7 +155,7 @@ async def opened(name: str, base_url: str = "", timeout_s: float = TIMEOUT_S) ->
     elif name == "openai":
         from annotation.models.openai import OpenAI
 
-        provider = OpenAI(key("openai", base_url), base_url, timeout_s)
+        provider = OpenAI(key("openai", base_url), base_url, timeout_s, told or _unheard)
     elif name == "gemini":
         from annotation.models.gemini import Gemini
 
@@ -171,6 +188,23 @@ def kept(text: str | None, finish: str) -> tuple[str, str]:
     (NUL, halves of surrogate pairs); and how it finished."""
     whole = re.sub(r"[\x00\ud800-\udfff]", "\ufffd", text or "")
     return (whole, finish) if len(whole) <= MAX_ANSWER else (whole[:MAX_ANSWER], "length")
+
+
+def check(request: Request, answer: Answer) -> None:
+    """Raises Transient when an answer that was to follow a schema does not: another try may."""
+    if request.schema is None or answer.refused:
+        return
+    import jsonschema
+
+    try:
+        jsonschema.validate(json.loads(answer.text), request.schema)
+    except (ValueError, RecursionError) as e:
+        what = "is cut off" if answer.finish == "length" else "is no JSON"
+        raise Transient(f"{request.model}: an answer that {what} ({type(e).__name__})", billed=True) from None
+    except jsonschema.ValidationError as e:
+        raise Transient(
+            f"{request.model}: an answer that does not follow its schema ({e.json_path})", billed=True
+        ) from None
 
 
 def cleaned(answer: Answer) -> Answer:

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation import ledger as module
+from annotation import owners
+from annotation.database import write_ahead
 from annotation.ledger import Busy, Done, Known, Ledger, OverCap, Release, Reserve, Reserved, Settle, spent_usd
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
@@ -81,7 +82,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     found: str = request.getfixturevalue("postgres")
     engine = sa.create_engine(found.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as db:
-        db.execute(sa.text("DROP TABLE IF EXISTS requests, totals"))
+        db.execute(sa.text("DROP TABLE IF EXISTS requests, totals, batches"))
     engine.dispose()
     return found
 
@@ -134,19 +135,19 @@ def test_a_killed_process_leaves_nothing_blocked(url: str) -> None:
 
 
 def test_another_machine_is_given_the_lease(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_machine", lambda: "elsewhere/boot/pid")
+    monkeypatch.setattr(owners, "machine", lambda: "elsewhere/boot/pid")
     Ledger(url).apply([reserve("a", 60)])
     monkeypatch.undo()
     book = Ledger(url)
     assert book.apply([reserve("a", 40)]) == [Busy()]
-    monkeypatch.setattr(module, "LEASE_S", -1.0)
+    monkeypatch.setattr(owners, "LEASE_S", -1.0)
     assert book.apply([reserve("a", 40)]) == [Reserved()]
 
 
 def test_whoever_was_taken_over_still_delivers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     slow, fast = Ledger(url), Ledger(url)
     slow.apply([reserve("a", 30)])
-    monkeypatch.setattr(module, "LEASE_S", -1.0)
+    monkeypatch.setattr(owners, "LEASE_S", -1.0)
     fast.apply([reserve("a", 30)])
     monkeypatch.undo()
     assert slow.apply([Release("a", lost=True, note="")]) == [Done(False)]  # not its reservation any more
@@ -219,8 +220,8 @@ def test_random_interleavings_never_pass_the_cap_and_never_pay_twice(
     dead: set[str] = set()
     held: dict[int, tuple[int, int]] = {}  # request -> who, cost
     delivered: set[int] = set()
-    original = module._alive
-    module._alive = lambda owner, since: owner not in dead  # every book is a process of its own here
+    original = owners.alive
+    owners.alive = lambda owner, since: owner not in dead  # every book is a process of its own here
     try:
         for who, request, action, cost in steps:
             key = f"r{request}"
@@ -237,7 +238,7 @@ def test_random_interleavings_never_pass_the_cap_and_never_pay_twice(
             elif action == "die":
                 for r in [r for r, (w, _) in held.items() if w == who]:
                     charged += held.pop(r)[1]  # at the worst, everything under way was billed
-                dead.add(books[who]._owner)
+                dead.add(books[who].owner)
                 books[who].close()
                 books[who] = Ledger(url)
             elif held.get(request, (None, 0))[0] == who:
@@ -251,7 +252,7 @@ def test_random_interleavings_never_pass_the_cap_and_never_pay_twice(
                     books[who].apply([Release(key, lost=action == "lose", note="")])
             assert charged + sum(c for _, c in held.values()) <= cap
     finally:
-        module._alive = original
+        owners.alive = original
         for book in books:
             book.close()
 
@@ -286,7 +287,7 @@ def test_a_ledger_that_is_not_there_has_spent_nothing_and_is_not_made(tmp_path: 
 def switch_when_told(start: Any, file: Path) -> None:
     start.wait()
     connection = sqlite3.connect(file, isolation_level=None)
-    module._write_ahead(connection)
+    write_ahead(connection)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
     connection.close()
