@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from schemas.captions import Caption
 from schemas.filming import Planning, Render
 from schemas.objects import ObjectSpec
+from schemas.review import Review
 from schemas.section import Section
 from schemas.sources import Images, SourceSpec
 
@@ -42,13 +43,6 @@ class Keyframes(Section):
 class Dedup(Section):
     min_similarity: float = Field(0.995, ge=-1, le=1)
     """Keyframes at least this similar make their samples near-duplicates."""
-
-
-class Review(Section):
-    round: int = Field(1, ge=1)
-    """The quality round that reviewers work on."""
-    min_accepted: float = Field(0.95, ge=0, le=1)
-    """The round passes when every clip has a verdict and this share is accepted as it was or corrected."""
 
 
 class SplitSettings(Section):
@@ -117,6 +111,11 @@ class Recipe(Section):
     split: SplitSettings = SplitSettings()
     release: ReleaseSettings = ReleaseSettings()
     run: RunSettings = RunSettings()
+
+    @property
+    def kind(self) -> Literal["clip", "image"]:
+        """What a sample of the data set is."""
+        return "image" if self.sources else "clip"
 
     @model_validator(mode="after")
     def _about_something(self) -> Self:

@@ -166,6 +166,42 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Attribute:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """One marked place of a sample: what a person drew, or a model proposed."""
+
+    id: str
+    kind: Label
+    """polygon | box | brush | interval"""
+    label: Label
+    points: Vector
+    """Polygon: x0, y0, x1, y1, …; box: x, y, width, height; pixels of the full picture. Interval: start and end frame,
+    half-open. Empty for a brush."""
+    rotation_deg: float = 0.0
+    """Of a box, clockwise about its upper left corner."""
+    counts: str | None = None
+    """Brush: compressed COCO RLE of the full picture."""
+    height: int | None = None
+    width: int | None = None
+    frame: int | None = None
+    attributes: list[Attribute] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Two regions of one annotation that belong together."""
+
+    source: str
+    target: str
+    labels: list[str]
+
+
+@dataclass(frozen=True)
 class Annotation:
     """One statement about one sample by one author; append-only, never updated."""
 
@@ -192,6 +228,14 @@ class Annotation:
     """The file that was looked at: part of what is said, so a verdict on a clip does not pass to its re-render."""
     claims: list[Claim] = field(default_factory=list)
     """What a caption claims, checked."""
+    regions: list[Region] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)
+    """Answers of a task with fixed choices: yes/no/other, a safety level, criteria that are met."""
+    batch: str | None = None
+    """The batch of work that it was made in."""
+    lead_time_s: float | None = None
+    """How long the person took."""
 
 
 @dataclass(frozen=True)
@@ -303,6 +347,25 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """A piece of work that was given to people or models: what, why, and which samples."""
+
+    id: str
+    kind: Label
+    """annotation | quality | adjudication | reannotation"""
+    task: Label
+    round: int
+    samples: list[str]
+    reason: str = ""
+    parent: str | None = None
+    """The batch that it judges, or that it does again."""
+    population: int | None = None
+    """How many samples it was drawn from, for a quality round."""
+    settings: str = ""
+    """What was chosen for it, as JSON."""
+
+
+@dataclass(frozen=True)
 class Reject:
     """An input that could not be used, and why; the build went on without it."""
 
@@ -380,7 +443,7 @@ class Planned:
 
 Row = (
     Media | Sample | Signal | Annotation | Description | ClassDescription | Embedding | Group | Split | QA
-    | Verdict | Reject | Survey | Planned | Run
+    | Verdict | Batch | Reject | Survey | Planned | Run
 )  # fmt: skip
 
 TABLES: dict[str, type] = {
@@ -395,6 +458,7 @@ TABLES: dict[str, type] = {
     "splits": Split,
     "qa": QA,
     "verdicts": Verdict,
+    "batches": Batch,
     "rejects": Reject,
     "surveys": Survey,
     "plans": Planned,
