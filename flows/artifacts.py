@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import cv2
+import numpy as np
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
 from schemas.rows import Annotation, Media, Reject, Sample
 from tasks import video
 from tasks.contact_sheet import sheet
+from tasks.imports.sheet import chosen_images, outlined
 from tasks.release.export import Released
 from tasks.visibility import f1
 from tasks.workspace import Ref, Workspace
@@ -56,13 +58,25 @@ def contact_sheet(workspace: Workspace, refs: list[Ref]) -> None:
         pictures.append((picture, sample.instance))
     if not pictures:
         return
-    image = sheet(pictures, columns=6, cell_width=200)
+    description = f"{len(pictures)} of {len(refs)} instances; defects marked in red"
+    _picture("render-contact-sheet", sheet(pictures, columns=6, cell_width=200), description)
+
+
+def _picture(key: str, image: np.ndarray, description: str) -> None:
+    """An RGB picture inside the artifact itself."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
     create_image_artifact(
-        key="render-contact-sheet",
+        key=key,
         image_url="data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode(),
-        description=f"{len(pictures)} of {len(refs)} instances; defects marked in red",
+        description=description,
     )
+
+
+def image_sheet(workspace: Workspace, refs: list[Ref]) -> None:
+    """Some images of every class, each with its mask or boxes drawn in red, inside the artifact itself."""
+    shown = [(outlined(workspace.path(m.path), masks), words) for m, masks, words in chosen_images(workspace, refs)]
+    if shown:
+        _picture("import-contact-sheet", sheet(shown, columns=6, cell_width=200), f"{len(shown)} imported images")
 
 
 def agreement(workspace: Workspace, refs: list[Ref]) -> None:

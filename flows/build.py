@@ -8,7 +8,7 @@ from prefect import flow, tags
 from flows import stages
 from flows.reconcile import mark_crashed
 from schemas.recipe import Recipe
-from tasks.dag import ORDER, demand_current
+from tasks.dag import LAST, demand_current, order
 from tasks.release.export import Released
 from tasks.workspace import Workspace
 
@@ -18,13 +18,14 @@ from tasks.workspace import Workspace
     flow_run_name="build {recipe.dataset}",
     persist_result=False,
 )
-def build(workspace: Path, recipe: Recipe, until: str = ORDER[-1]) -> dict[str, Any]:
+def build(workspace: Path, recipe: Recipe, until: str = LAST) -> dict[str, Any]:
     """Run every stage up to `until`; each does only what is not done yet. Returns what each stage reports."""
     opened = Workspace.create(workspace)
     with opened.lock(), tags(opened.tag):
         opened.keep_recipe(recipe)
         mark_crashed(opened)
-        return {name: stages.run(name, workspace, recipe) for name in ORDER[: ORDER.index(until) + 1]}
+        names = order(recipe)
+        return {name: stages.run(name, workspace, recipe) for name in names[: names.index(until) + 1]}
 
 
 @flow(description="Freeze the current labels", flow_run_name="rerelease {recipe.dataset}", persist_result=False)
@@ -35,6 +36,7 @@ def rerelease(workspace: Path, recipe: Recipe) -> Released:
         mark_crashed(opened)
         demand_current(opened, recipe, "caption")
         for name in ("qa", "split"):
-            stages.run(name, workspace, recipe)
+            if name in order(recipe):
+                stages.run(name, workspace, recipe)
         released: Released = stages.run("release", workspace, recipe)
         return released

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from schemas.errors import CallError, DefectoryError
+from schemas.errors import DefectoryError
 
 if TYPE_CHECKING:
     from flows.progress import Progress
@@ -127,13 +127,12 @@ def build(
     """Build a recipe: only what is not done yet; the same command continues after a stop."""
     from flows.environment import end_orphans, prepare
     from schemas.loading import load
-    from tasks.dag import ORDER, unfinished
+    from tasks.dag import demand_stage, unfinished
     from tasks.release.export import is_current
     from tasks.workspace import Workspace
 
-    if until not in ORDER:
-        raise CallError(f"--until {until}: no such stage; the stages are {', '.join(ORDER)}")
     wanted = load(recipe, tuple(set_ or ()))
+    demand_stage(wanted, until, "--until")
     root = (workspace or Path("workspaces") / wanted.dataset).resolve()
     opened = Workspace.create(root)
     with opened.lock():

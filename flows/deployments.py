@@ -6,10 +6,9 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows import build as builds
-from schemas.errors import CallError
 from schemas.loading import load
 from tasks import review
-from tasks.dag import ORDER, demand_current
+from tasks.dag import demand_current, demand_stage
 from tasks.workspace import Workspace
 
 
@@ -23,9 +22,8 @@ def build(
     recipe: str = "recipes/demo.yaml", workspace: str = "", until: str = "release", overrides: list[str] | None = None
 ) -> dict[str, Any]:
     """Build `recipe` (a YAML file), with `overrides` like `render.samples=4`; workspaces/DATASET by default."""
-    if until not in ORDER:
-        raise CallError(f"until {until}: no such stage; the stages are {', '.join(ORDER)}")
     wanted = load(Path(recipe), tuple(overrides or ()))
+    demand_stage(wanted, until, "until")
     root = Path(workspace or f"workspaces/{wanted.dataset}").resolve()
     return builds.build(root, wanted, until)
 

@@ -38,6 +38,7 @@ def stage_flow(name: str, purpose: str, *after: After) -> Flow[..., dict[str, in
 survey = stage_flow("survey", "What every orbit would show, told by rays")
 plan = stage_flow("plan", "Orbits and clip borders for the wanted mix of views")
 render = stage_flow("render", "Orbit clips of every object, unmarked and marked", artifacts.contact_sheet)
+import_images = stage_flow("import", "Images of distributed sets, of one size and one taxonomy", artifacts.image_sheet)
 visibility = stage_flow("visibility", "When each defect is visible", artifacts.agreement)
 keyframes = stage_flow("keyframes", "One frame in every N, minus those that look like the last")
 dedup = stage_flow("dedup", "Near-duplicates over the whole workspace")
@@ -53,6 +54,9 @@ split = stage_flow("split", "Train and test, no group in both")
 )
 def review(workspace: Path, recipe: Recipe) -> dict[str, int]:
     opened = Workspace.open(workspace)
+    if recipe.kind == "image":
+        progress().say("review: left out, images are not sent to Label Studio yet; the release stays a draft")
+        return {}
     try:
         client = label_studio.configured()
         if client is None:
@@ -81,8 +85,11 @@ def release(workspace: Path, recipe: Recipe, version: str | None = None) -> Rele
 
 
 FLOWS: dict[str, Flow[..., Any]] = {
-    f.name: f for f in (survey, plan, render, visibility, keyframes, dedup, caption, review, qa, split, release)
-}
+    f.name: f
+    for f in (
+        survey, plan, render, import_images, visibility, keyframes, dedup, caption, review, qa, split, release,
+    )
+}  # fmt: skip
 
 
 def run(name: str, workspace: Path, recipe: Recipe) -> Any:

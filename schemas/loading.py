@@ -15,6 +15,7 @@ from schemas.names import SKIES
 from schemas.objects import MESH_SUFFIXES, ObjectSpec
 from schemas.recipe import Recipe
 from schemas.section import Section
+from schemas.sources import SourceSpec
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -97,7 +98,19 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
         }
     )
     objects = tuple(o for spec in recipe.objects for o in _object(spec, folder))
-    return recipe.model_copy(update={"objects": objects, "render": render})
+    sources = tuple(_source(s, folder) for s in recipe.sources)
+    images = recipe.images
+    if images.taxonomy.endswith((".yaml", ".yml")):
+        images = images.model_copy(update={"taxonomy": _place(images.taxonomy, folder)})
+    return recipe.model_copy(update={"objects": objects, "render": render, "sources": sources, "images": images})
+
+
+def _source(spec: SourceSpec, folder: Path) -> SourceSpec:
+    path = _place(spec.path, folder)
+    if "$" in path:
+        where = f"; the images are to be had from {spec.homepage}" if spec.homepage else ""
+        raise CallError(f"sources.{spec.name}: {spec.path}: set the variable to the folder of your copies{where}")
+    return spec.model_copy(update={"path": path})
 
 
 def _place(name: str, folder: Path) -> str:

@@ -14,6 +14,8 @@ class SourceSpec(Section):
     """Name of the source; stands with every image."""
     path: str
     """Its folder, or an archive (zip or tar), relative to the recipe file."""
+    homepage: str = ""
+    """Where the set is to be had; named when it is not there."""
     layout: Literal["auto", "folders", "voc", "yolo", "coco", "labelme", "masks"] = "auto"
     """`folders`: one folder per class; the others: where the labels stand."""
     images: str = ""

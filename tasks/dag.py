@@ -1,13 +1,14 @@
 """The stages by name, in the order in which they run. Review and release stand between and after them:
 they meet people and the outside, so they are no functions of shards."""
 
-from schemas.errors import DefectoryError
+from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
 from tasks.caption import caption
 from tasks.dedup import dedup
 from tasks.filming.plan import plan
 from tasks.filming.render import render
 from tasks.filming.survey import survey
+from tasks.imports.stage import import_images
 from tasks.keyframes import keyframes
 from tasks.qa import qa
 from tasks.split import split
@@ -15,8 +16,29 @@ from tasks.stage import Stage, cut
 from tasks.visibility import visibility
 from tasks.workspace import Workspace
 
-STAGES: dict[str, Stage] = {s.name: s for s in (survey, plan, render, visibility, keyframes, dedup, caption, qa, split)}
-ORDER = ("survey", "plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release")
+STAGES: dict[str, Stage] = {
+    s.name: s
+    for s in (survey, plan, render, import_images, visibility, keyframes, dedup, caption, qa, split)
+}  # fmt: skip
+ORDERS = {
+    "objects": (
+        "survey", "plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release",
+    ),
+    "sources": ("import", "keyframes", "dedup", "caption", "review", "split", "release"),
+}  # fmt: skip
+"""By what a recipe names: the stages of what is filmed, and of what is imported."""
+LAST = "release"
+
+
+def order(recipe: Recipe) -> tuple[str, ...]:
+    """The stages of a recipe, in the order in which they run."""
+    return ORDERS["sources" if recipe.sources else "objects"]
+
+
+def demand_stage(recipe: Recipe, name: str, where: str) -> None:
+    """Raises CallError when a recipe has no stage of that name; `where` is what the user wrote it behind."""
+    if name not in order(recipe):
+        raise CallError(f"{where} {name}: no such stage; the stages are {', '.join(order(recipe))}")
 
 
 def demand_current(workspace: Workspace, recipe: Recipe, until: str) -> None:
@@ -28,12 +50,13 @@ def demand_current(workspace: Workspace, recipe: Recipe, until: str) -> None:
         )
 
 
-def unfinished(workspace: Workspace, recipe: Recipe, until: str = ORDER[-1]) -> str | None:
+def unfinished(workspace: Workspace, recipe: Recipe, until: str = LAST) -> str | None:
     """The first stage up to `until` with a shard left to do; None when all are complete.
 
     Complete stages are pointed at their shards on the way, so going back to earlier settings is free.
     """
-    for name in ORDER[: ORDER.index(until) + 1]:
+    names = order(recipe)
+    for name in names[: names.index(until) + 1]:
         if name not in STAGES:
             continue
         found = cut(STAGES[name], workspace, recipe)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from schemas.recipe import Dedup
+from schemas.recipe import Dedup, Recipe
 from schemas.rows import Embedding, Group, Row
 from tasks.components import components
 from tasks.stage import Context, Shard, gathering, stage
@@ -31,11 +31,16 @@ def near_pairs(vectors: np.ndarray, min_similarity: float) -> Iterator[tuple[int
                     yield start + query, int(other[k]), cosine
 
 
+def limit(recipe: Recipe) -> Dedup:
+    """The similarity from which on two samples are near-duplicates: images have one of their own."""
+    return Dedup(min_similarity=recipe.images.duplicates) if recipe.sources else recipe.dedup
+
+
 @stage(
     version=1,
     reads=("keyframes",),
     writes=("groups",),
-    settings=lambda recipe: recipe.dedup,
+    settings=limit,
     cut=gathering("keyframes"),
 )
 def dedup(shard: Shard, ctx: Context) -> Iterator[Row]:

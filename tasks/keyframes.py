@@ -1,6 +1,7 @@
 """Keyframes: one frame in every N, then a deep-feature filter (InspecSafe-V1, keyframe extraction)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,7 +11,8 @@ from schemas.recipe import Keyframes, Recipe
 from schemas.rows import Embedding, Media, Row, Sample
 from tasks import video
 from tasks.encoders import Encoder, encoder, identity
-from tasks.stage import Context, Shard, stage
+from tasks.pictures import read_rgb
+from tasks.stage import MAKER, Context, Shard, stage
 
 BATCH = 16
 
@@ -47,13 +49,17 @@ def decisive(recipe: Recipe) -> Keyframes:
     return recipe.keyframes.model_copy(update={"encoder": identity(recipe.keyframes.encoder)})
 
 
-@stage(version=1, reads=("render",), writes=("media", "embeddings"), settings=decisive)
+@stage(version=1, reads=(MAKER,), writes=("media", "embeddings"), settings=decisive)
 def keyframes(shard: Shard, ctx: Context) -> Iterator[Row]:
-    """Keyframes of every unmarked clip, as pictures and as features."""
+    """Keyframes of every unmarked clip, as pictures and as features; an image is its own only keyframe."""
     want: Keyframes = ctx.settings
     encode = encoder(ctx.recipe.keyframes.encoder)
     paths = {m.id: ctx.workspace.path(m.path) for m in ctx.rows(Media)}
+    images = [s for s in ctx.rows(Sample) if s.kind == "image"]
+    yield from _features(images, paths, encode, want.encoder)
     for sample in ctx.rows(Sample):
+        if sample.kind == "image":
+            continue
         clip = next(m.id for m in sample.media if m.role == "unmarked")
         try:
             for number, picture, vector in keyframes_of(
@@ -70,3 +76,12 @@ def keyframes(shard: Shard, ctx: Context) -> Iterator[Row]:
                 yield Embedding(sample.id, media.id, number, want.encoder, [float(v) for v in vector])
         except BadInput as e:
             yield ctx.reject(sample.id, e)
+
+
+def _features(images: list[Sample], paths: dict[str, Path], encode: Encoder, name: str) -> Iterator[Row]:
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        media = [next(m.id for m in s.media if m.role == "image") for s in batch]
+        vectors = encode([read_rgb(paths[m]) for m in media])
+        for sample, m, vector in zip(batch, media, vectors, strict=True):
+            yield Embedding(sample.id, m, 0, name, [float(v) for v in vector])

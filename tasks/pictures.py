@@ -1,5 +1,7 @@
 """Pictures as models take them."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -10,9 +12,9 @@ LONGEST_SIDE = 768
 JPEG_QUALITY = 90
 
 
-def jpeg(picture: np.ndarray) -> bytes:
-    """JPEG of a picture, (H, W, 3) uint8 RGB, reduced to `LONGEST_SIDE`."""
-    scale = LONGEST_SIDE / max(picture.shape[:2])
+def jpeg(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> bytes:
+    """JPEG of a picture, (H, W, 3) uint8 RGB, reduced to `longest_side` pixels."""
+    scale = longest_side / max(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(
@@ -21,3 +23,12 @@ def jpeg(picture: np.ndarray) -> bytes:
     if not done:
         raise BadInput("the frame could not be encoded as JPEG")
     return data.tobytes()
+
+
+def read_rgb(file: Path) -> np.ndarray:
+    """A picture of the workspace, (H, W, 3) uint8 RGB. Raises BadInput when it cannot be read."""
+    found = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if found is None:
+        raise BadInput(f"{file.name}: cannot be read as a picture; build again")
+    picture: np.ndarray = cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
+    return picture

@@ -26,11 +26,12 @@ from schemas.rows import Annotation, Media, Row, Sample, Verdict, annotation
 from tasks.stage import Context, Shard, execute, stage
 from tasks.workspace import Ref, Workspace
 
-TASKS = ("visible_interval", "caption")
-"""The annotation tasks that a reviewer judges."""
+JUDGED = {"clip": ("visible_interval", "caption"), "image": ("caption",)}
+"""The annotation tasks that a reviewer judges, by the kind of the samples."""
+TASKS = JUDGED["clip"]
 
-NEEDED = ("defect_type", "object", *TASKS)
-"""The annotation tasks without which a clip is not complete: it is neither reviewed nor released."""
+NEEDED = {kind: ("defect_type", "object", *tasks) for kind, tasks in JUDGED.items()}
+"""The annotation tasks without which a sample is not complete: it is neither reviewed nor released."""
 
 BATCH = 500
 
@@ -186,6 +187,8 @@ def _speaking(url: str, token_from: str) -> Iterator[None]:
 
 def push(workspace: Workspace, recipe: Recipe, server: Server) -> PushReport:
     """Bring the project of this data set and round to what the workspace holds."""
+    if recipe.kind == "image":
+        raise DefectoryError(f"{recipe.dataset}: holds images, and only clips are sent to Label Studio so far")
     round_ = recipe.review.round
     wanted = {i.sample.id: labelstudio.task(i, round_) for i in items(workspace, round_, server.media_root)}
     with _speaking(server.url, server.token_from):
@@ -223,7 +226,7 @@ def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
             "there, or start the services with another --media-root"
         )
     paths = {m.id: m.path for m in workspace.rows(Media)}
-    needed = [a for a in workspace.rows(Annotation) if a.task in NEEDED]
+    needed = [a for a in workspace.rows(Annotation) if a.task in NEEDED["clip"]]
     rows = [a for a in needed if a.task in TASKS]
     earlier = current(a for a in rows if a.author_kind != "person" or a.round < round_)
     machine = current(a for a in rows if a.author_kind != "person")
@@ -251,9 +254,9 @@ def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
     return found
 
 
-def missing(labels: Labels) -> list[str]:
+def missing(labels: Labels, kind: str = "clip") -> list[str]:
     """The needed tasks in which a sample has no label, though nobody rejected one."""
-    return [task for task in NEEDED if task not in labels.by_task and task not in labels.rejected]
+    return [task for task in NEEDED[kind] if task not in labels.by_task and task not in labels.rejected]
 
 
 def reviewable(samples: Iterable[Sample], annotations: Iterable[Annotation]) -> list[Sample]:
@@ -263,7 +266,7 @@ def reviewable(samples: Iterable[Sample], annotations: Iterable[Annotation]) -> 
     of the needed tasks.
     """
     labels = current(annotations)
-    return [s for s in samples if not missing(labels.get(s.id, Labels()))]
+    return [s for s in samples if not missing(labels.get(s.id, Labels()), s.kind)]
 
 
 def _candidate(a: Annotation) -> tuple[int, str]:
@@ -540,9 +543,10 @@ def status(workspace: Workspace, recipe: Recipe, server: Server) -> ReviewStatus
 
 def progress(workspace: Workspace, recipe: Recipe) -> Gate:
     """Where the recipe's round stands by the tables alone; what a release of them would be told."""
-    rows = [a for a in workspace.rows(Annotation) if a.task in NEEDED]
+    rows = [a for a in workspace.rows(Annotation) if a.task in NEEDED[recipe.kind]]
     samples = reviewable(workspace.rows(Sample), rows)
-    return gate((s.id for s in samples), rows, recipe.review.round, recipe.review.min_accepted)
+    ids = (s.id for s in samples)
+    return gate(ids, rows, recipe.review.round, recipe.review.min_accepted, JUDGED[recipe.kind])
 
 
 def judged(workspace: Workspace, recipe: Recipe) -> tuple[int, int]:
@@ -551,21 +555,24 @@ def judged(workspace: Workspace, recipe: Recipe) -> tuple[int, int]:
     return now.judged, now.clips
 
 
-def gate(samples: Iterable[str], annotations: Iterable[Annotation], round_: int, min_accepted: float) -> Gate:
+def gate(
+    samples: Iterable[str], annotations: Iterable[Annotation], round_: int, min_accepted: float,
+    tasks: tuple[str, ...] = TASKS,
+) -> Gate:  # fmt: skip
     """The release gate over the given sample ids.
 
-    A clip is judged when people's standing rows of the round cover both tasks. It counts as rejected if
-    anybody rejected either, else as corrected if anybody changed either, else as accepted. Passed: all
+    A sample is judged when people's standing rows of the round cover all `tasks`. It counts as rejected if
+    anybody rejected one, else as corrected if anybody changed one, else as accepted. Passed: all
     are judged, there is at least one, and the share not rejected is at least `min_accepted`.
     """
     said: dict[str, dict[str, set[str]]] = {s: {} for s in samples}
     for a in standing(annotations):
-        if a.author_kind == "person" and a.round == round_ and a.task in TASKS and a.sample in said:
+        if a.author_kind == "person" and a.round == round_ and a.task in tasks and a.sample in said:
             said[a.sample].setdefault(a.task, set()).add(a.status)
     outcomes = [
         next(s for s in ("rejected", "corrected", "accepted") if any(s in verdicts for verdicts in by_task.values()))
         for by_task in said.values()
-        if by_task.keys() == set(TASKS)
+        if by_task.keys() == set(tasks)
     ]
     rejected = outcomes.count("rejected")
     enough = len(outcomes) - rejected >= min_accepted * len(said) - 1e-9

@@ -10,7 +10,7 @@ from schemas.recipe import SplitSettings
 from schemas.rows import Group, Row, Sample, Split
 from tasks import published
 from tasks.components import components
-from tasks.stage import Context, Shard, gathering, stage
+from tasks.stage import MAKER, Context, Shard, gathering, stage
 
 
 def stay_together(samples: list[Sample], groups: list[Group]) -> dict[str, str]:
@@ -98,10 +98,10 @@ PROMISES: dict[str, str] = {
 
 @stage(
     version=2,
-    reads=("render", "dedup"),
+    reads=(MAKER, "dedup"),
     writes=("splits",),
     settings=lambda recipe: recipe.split,
-    cut=gathering("render", "dedup"),
+    cut=gathering(MAKER, "dedup"),
 )
 def split(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Every protocol that the recipe wants: every sample in one split of each.

@@ -44,6 +44,15 @@ class Shard:
 
 Cut = Callable[[Workspace, Recipe], Iterable[Shard]]
 
+MAKER = "samples"
+"""Stands, where stages are named, for the one that makes the samples of a recipe."""
+
+
+def makers(recipe: Recipe, *stages: str) -> tuple[str, ...]:
+    """Names of stages with MAKER filled in: `import` for a recipe of sources, `render` for one of objects."""
+    maker = "import" if recipe.sources else "render"
+    return tuple(maker if s == MAKER else s for s in stages)
+
 
 def generator(seed: int, stage: str, item: str) -> np.random.Generator:
     """The random generator of one item of a stage."""
@@ -71,7 +80,9 @@ class Context:
         return generator(self.seed, self.ref.stage, item)
 
     def rows(self, row: type[R], stage: str | None = None) -> Iterator[R]:
-        """Rows that this shard's upstream shards wrote (those of one stage, if named)."""
+        """Rows that this shard's upstream shards wrote (those of one stage, if named; MAKER is one)."""
+        if stage is not None:
+            (stage,) = makers(self.recipe, stage)
         refs = [r for r in self.shard.upstream if stage in (None, r.stage)]
         return self.workspace.rows(row, refs)
 
@@ -116,12 +127,15 @@ class Stage:
 
 def stage(
     *, version: int, writes: tuple[str, ...], settings: Callable[[Recipe], Any], reads: tuple[str, ...] = (),
-    cut: Cut | None = None,
+    cut: Cut | None = None, name: str = "",
 ) -> Callable[[Work], Stage]:  # fmt: skip
-    """Make a stage of a work function. Without `cut`, there is one shard per shard of the first stage in `reads`."""
+    """Make a stage of a work function, under its name unless another is given.
+
+    Without `cut`, there is one shard per shard of the first stage in `reads`.
+    """
 
     def wrap(work: Work) -> Stage:
-        return Stage(work.__name__, version, reads, writes, cut or following(*reads), settings, work)
+        return Stage(name or work.__name__, version, reads, writes, cut or following(*reads), settings, work)
 
     return wrap
 
@@ -131,9 +145,9 @@ def following(first: str, *others: str) -> Cut:
 
     def cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
         beside: dict[str, list[Ref]] = {}
-        for ref in workspace.current(*others) if others else ():
+        for ref in workspace.current(*makers(recipe, *others)) if others else ():
             beside.setdefault(ref.key, []).append(ref)
-        for ref in workspace.current(first):
+        for ref in workspace.current(*makers(recipe, first)):
             yield Shard(ref.key, (ref, *beside.get(ref.key, ())))
 
     return cut
@@ -143,7 +157,7 @@ def gathering(*stages: str) -> Cut:
     """A single shard that reads all current shards of the named stages."""
 
     def cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
-        yield Shard("all", tuple(workspace.current(*stages)))
+        yield Shard("all", tuple(workspace.current(*makers(recipe, *stages))))
 
     return cut
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from annotation import ledger
 from schemas.rows import Reject, Run
-from tasks.dag import ORDER, STAGES
+from tasks.dag import STAGES, order
 from tasks.review import judged
 from tasks.stage import cut
 from tasks.workspace import Workspace
@@ -40,7 +40,7 @@ def status(workspace: Workspace) -> Status:
     rejects = list(workspace.rows(Reject))
     per_stage = Counter(r.stage for r in rejects)
     stages = []
-    for name in ORDER:
+    for name in order(recipe):
         if name not in STAGES:
             continue
         plan = cut(STAGES[name], workspace, recipe)

@@ -48,6 +48,8 @@ class Mix:
 
 def mix(con: duckdb.DuckDBPyConnection, settings: dict[str, dict[str, Any]]) -> Mix | None:
     """The mix of a release whose tables `con` reads, made with `settings`; None when nothing was planned in it."""
+    if "visibility" not in settings:
+        return None
     least = float(settings["visibility"]["min_pixels"])
     planned = Counter(dict(con.sql("SELECT view, count(*) FROM samples WHERE view IS NOT NULL GROUP BY 1").fetchall()))
     if not planned:

@@ -52,7 +52,8 @@ def media_hold(release: Folder) -> Found:
     )
     yield from each(lambda m: _media_fault(release, m), rows)
     clips = """
-        SELECT s.id, m.path FROM samples AS s JOIN media AS m ON m.sample = s.id AND m.role IN ('unmarked', 'marked')
+        SELECT s.id, m.path FROM samples AS s
+        JOIN media AS m ON m.sample = s.id AND m.role IN ('unmarked', 'marked', 'image')
         WHERE (s.width, s.height, s.fps, s.frames) IS DISTINCT FROM (m.width, m.height, m.fps, m.frames) ORDER BY ALL
     """
     for sample, path in release.ask(clips):

@@ -17,16 +17,24 @@ LICENCES = (
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
+TASKS = {
+    "clip": ["video-classification", "visual-question-answering"],
+    "image": ["image-classification", "image-segmentation", "image-to-text"],
+}
+"""Hugging Face's names of what the samples are for, by their kind."""
+
+
 def front_matter(edition: Edition, clips: int) -> str:
     """The YAML that Hugging Face reads: licence, tasks, and one configuration per table of the manifest."""
     known = edition.licence.lower() in LICENCES
+    synthetic = ["synthetic"] if edition.kind == "clip" else []
     values = {
         "pretty_name": f"{edition.dataset} {edition.version}",
         "license": edition.licence.lower() if known else "other",
         **({} if known else {"license_name": edition.licence.lower(), "license_link": "LICENSE"}),
         "language": ["en"],
-        "task_categories": ["video-classification", "visual-question-answering"],
-        "tags": ["industrial-inspection", "anomaly-detection", "synthetic", *(["draft"] if edition.draft else [])],
+        "task_categories": TASKS[edition.kind],
+        "tags": ["industrial-inspection", "anomaly-detection", *synthetic, *(["draft"] if edition.draft else [])],
         "size_categories": [next((name for limit, name in SIZES if clips < limit), "n>1T")],
         "configs": [
             {"config_name": table, "data_files": f"manifest/{table}.parquet"}

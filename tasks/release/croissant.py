@@ -20,16 +20,24 @@ from tasks.files import sha256_file
 from tasks.release.edition import Edition
 
 DESCRIPTIONS = {
-    "samples": "One row per clip: the unit of the data set.",
+    "samples": "One row per clip or image: the unit of the data set.",
     "media": "One row per file below media/; `id` is the SHA-256 of its bytes.",
-    "annotations": "One row per statement of one author about one clip; append-only, the current label is derived.",
+    "annotations": "One row per statement of one author about one sample; append-only, the current label is derived.",
     "signals": "Per-frame series of a clip: exact mask area and visible defect area in pixels.",
-    "groups": "Clips that must not be split between train and test.",
-    "splits": "The split of every clip.",
+    "groups": "Samples that must not be split between train and test.",
+    "splits": "The split of every sample.",
     "qa": "Four questions with answers per clip.",
     "verdicts": "Reviewers' decisions in the quality rounds.",
     "rejects": "What could not be used, and why.",
 }
+FILES = {
+    "clip": (
+        ("clips", "media/*.mp4", "video/mp4", "Clips as files, unmarked and, where defective, marked."),
+        ("keyframes", "media/*.jpg", "image/jpeg", "Keyframes of the unmarked clips."),
+    ),
+    "image": (("images", "media/*.png", "image/png", "The images as files."),),
+}
+"""What lies in media/, by the kind of the samples."""
 KEYS = {"samples": ["id"], "annotations": ["id"], "qa": ["id"], "verdicts": ["id"], "splits": ["sample", "protocol"]}
 
 
@@ -49,11 +57,8 @@ def text(edition: Edition, folder: Path, tables: dict[str, int]) -> str:
         )
         for table in tables
     ]
-    for name, includes, kind, what in (
-        ("shards", "shards/*.tar", "application/x-tar", "WebDataset shards: whole clips with their labels."),
-        ("clips", "media/*.mp4", "video/mp4", "Clips as files, unmarked and, where defective, marked."),
-        ("keyframes", "media/*.jpg", "image/jpeg", "Keyframes of the unmarked clips."),
-    ):
+    shards = ("shards", "shards/*.tar", "application/x-tar", f"WebDataset shards: whole {edition.kind}s with labels.")
+    for name, includes, kind, what in (shards, *FILES[edition.kind]):
         distribution.append(
             mlc.FileSet(id=name, name=name, description=what, includes=[includes], encoding_formats=[kind])
         )

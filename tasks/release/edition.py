@@ -13,7 +13,11 @@ from schemas.recipe import Recipe
 
 DRAFT = "-draft"
 TEMPLATES = Path(__file__).parent / "templates"
-SECTIONS = ("plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "split")
+SECTIONS = {
+    "clip": ("plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "split"),
+    "image": ("images", "caption", "review", "split"),
+}
+"""What is said of how the samples were made, by their kind."""
 UNSAID = {"render": {"device", "blender", "frames_per_process", "stall_seconds"}, "caption": {"base_url", "budget_usd"}}
 """Settings that say where something ran and not what came out, or that are nobody's business."""
 
@@ -34,6 +38,8 @@ class Edition:
     """Where the review stands, in one sentence."""
     left_out: dict[str, int]
     """Samples that are not in the release, by reason."""
+    kind: str = "clip"
+    """What a sample is: clip or image."""
 
     @property
     def draft(self) -> bool:
@@ -53,12 +59,17 @@ def said(recipe: Recipe) -> dict[str, dict[str, Any]]:
     everything = recipe.model_dump(mode="json")
     settings = {
         section: {k: v for k, v in everything[section].items() if k not in UNSAID.get(section, set())}
-        for section in SECTIONS
+        for section in SECTIONS[recipe.kind]
     }
-    for drawn in ("materials", "environments"):
-        settings["render"][drawn] = [spec["name"] for spec in settings["render"][drawn]]
-    for section in ("keyframes", "caption"):
-        settings[section]["encoder"] = PurePath(settings[section]["encoder"]).name
+    if recipe.kind == "clip":
+        for drawn in ("materials", "environments"):
+            settings["render"][drawn] = [spec["name"] for spec in settings["render"][drawn]]
+        settings["keyframes"]["encoder"] = PurePath(settings["keyframes"]["encoder"]).name
+    else:
+        settings["images"]["taxonomy"] = PurePath(settings["images"]["taxonomy"]).name
+        settings["images"]["encoder"] = PurePath(recipe.keyframes.encoder).name
+        settings["sources"] = {s.name: s.licence or "no licence stated" for s in recipe.sources}
+    settings["caption"]["encoder"] = PurePath(settings["caption"]["encoder"]).name
     return settings
 
 

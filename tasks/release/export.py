@@ -31,7 +31,7 @@ from schemas.rows import Annotation
 from tasks.files import sha256_file
 from tasks.release import card, checksums, croissant, figures, manifest, report, shards
 from tasks.release.edition import DRAFT, TEMPLATES, Edition, said
-from tasks.review import NEEDED, gate, missing
+from tasks.review import JUDGED, NEEDED, gate, missing
 from tasks.workspace import Workspace, write_atomic
 
 VERSION = 1
@@ -151,7 +151,7 @@ def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> 
     spill = workspace.root / "work" / "release"
     with workspace.connect() as con:
         manifest.bounded(con, spill)
-        rejected, incomplete = _left_out(con)
+        rejected, incomplete = _left_out(con, recipe.kind)
         left_out = rejected | incomplete
         con.register("left_out", pa.table({"sample": list(left_out), "reason": list(left_out.values())}, _LEFT_OUT))
         con.execute("CREATE TEMP VIEW kept AS SELECT id FROM samples WHERE id NOT IN (SELECT sample FROM left_out)")
@@ -167,6 +167,7 @@ def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> 
             settings=said(recipe),
             review=review,
             left_out=dict(Counter(left_out.values())),
+            kind=recipe.kind,
         )
         tables = _manifest(con, folder, edition)
         _media(con, folder, workspace)
@@ -187,7 +188,7 @@ def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> 
 _LEFT_OUT = pa.schema([("sample", pa.string()), ("reason", pa.string())])
 
 
-def _left_out(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, str], dict[str, str]]:
+def _left_out(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[dict[str, str], dict[str, str]]:
     """Samples that cannot be in a release, with the reason: those a person rejected, and those without all labels."""
     rejected: dict[str, str] = {}
     incomplete: dict[str, str] = {}
@@ -196,13 +197,13 @@ def _left_out(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, str], dict[str,
     for sample, said_of_it in groupby(manifest.rows(con, Annotation, query), key=lambda a: a.sample):
         seen.add(sample)
         labels = current(said_of_it)[sample]
-        if lacking := missing(labels):
+        if lacking := missing(labels, kind):
             incomplete[sample] = f"{', '.join(lacking)}: no label"
         elif labels.rejected:
             rejected[sample] = f"{', '.join(sorted(labels.rejected))}: rejected in review"
     for (sample,) in _tuples(con, "SELECT id FROM samples ORDER BY id"):
         if sample not in seen:
-            incomplete[sample] = f"{', '.join(NEEDED)}: no label"
+            incomplete[sample] = f"{', '.join(NEEDED[kind])}: no label"
     return rejected, incomplete
 
 
@@ -235,12 +236,12 @@ def _review(con: duckdb.DuckDBPyConnection, recipe: Recipe, incomplete: dict[str
         WHERE task IN ('visible_interval', 'caption')
           AND sample IN (SELECT sample FROM annotations WHERE author_kind = 'person')
     """
-    found = gate(reviewable, manifest.rows(con, Annotation, judged), want.round, want.min_accepted)
+    found = gate(reviewable, manifest.rows(con, Annotation, judged), want.round, want.min_accepted, JUDGED[recipe.kind])
     if not found.judged:
         return found.passed, f"Nobody has reviewed it: round {want.round} has no verdict yet."
     return found.passed, (
-        f"Round {want.round}: of {found.clips} clips {found.judged} were judged, {found.accepted} accepted, "
-        f"{found.corrected} corrected, {found.rejected} rejected. It takes a verdict on every clip, and "
+        f"Round {want.round}: of {found.clips} {recipe.kind}s {found.judged} were judged, {found.accepted} accepted, "
+        f"{found.corrected} corrected, {found.rejected} rejected. It takes a verdict on every {recipe.kind}, and "
         f"{want.min_accepted:.0%} of them accepted or corrected."
     )
 

@@ -14,7 +14,7 @@ from tasks.release.manifest import Bundle, rows
 
 SHOWN_PER_KIND = 4
 """Clips remembered per object and defect for the report to choose from."""
-FACETS = ("object", "defect", "environment", "floor", "material")
+FACETS = ("object", "defect", "environment", "floor", "material", "source_set", "source_class")
 DIMENSIONS = ("shape", "size", "depth", "location", "contrast")
 BINS = 10
 REJECTS_SHOWN = 200
@@ -65,7 +65,7 @@ class Figures:
         for facet in FACETS:
             if value := getattr(s, facet):
                 self.facets[facet][value][bundle.split] += 1
-        self.licences[s.source, s.licence] += 1
+        self.licences[s.source_set or s.source, s.licence] += 1
         for task, label in labels.items():
             self.authors[task][f"{label.author_kind}: {label.author}"] += 1
             self.statuses[task][label.status] += 1

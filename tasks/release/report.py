@@ -69,7 +69,7 @@ def text(edition: Edition, numbers: Figures, tallies: Tallies, con: duckdb.DuckD
         promises=PROMISES,
         splits=sorted(numbers.splits, reverse=True), script=script, script_hash=digest,
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        players=[_player(b, con, folder) for b in numbers.pick(PLAYERS)],
+        players=[_player(b, con, folder) for b in numbers.pick(PLAYERS if edition.kind == "clip" else 0)],
         tiles=[_tile(b, folder, TILE_WIDTH, outlined=True) for b in numbers.pick(TILES)],
     )  # fmt: skip
 
@@ -109,12 +109,16 @@ def _curve(values: list[float], peak: float) -> str:
 
 
 def _tile(bundle: Bundle, folder: Path, width: int, outlined: bool) -> Tile:
-    """The keyframe in which most of the defect is seen, or the first one; the clip's first frame if there is none."""
+    """An image; of a clip the keyframe that shows most of the defect, or the first one, or else the first frame."""
     label = bundle.labels.by_task.get("mask")
     masks = {m.frame: m for m in label.masks or []} if label else {}
     keyframes = [m for m in bundle.media if m.role == "keyframe" and m.frame is not None]
     best = max(keyframes, key=lambda m: (masks[m.frame].area if m.frame in masks else 0, -(m.frame or 0)), default=None)
-    if best is not None:
+    image = next((m for m in bundle.media if m.role == "image"), None)
+    frame: int | None
+    if image is not None:
+        picture, frame = cv2.imread(str(folder / image.path)), 0
+    elif best is not None:
         picture, frame = cv2.imread(str(folder / best.path)), best.frame
     else:
         clip = next(m.path for m in bundle.media if m.role == "unmarked")

@@ -2,8 +2,8 @@
 
 The key of a sample is its id. WebDataset takes everything after the first dot of a file's name as its
 field: `c1.mp4` and `c1.marked.mp4` are the fields `mp4` and `marked.mp4` of sample `c1`, and decoders go
-by what follows the last dot, so both are decoded as video. `mp4` is there for every sample; `marked.mp4`
-shows the answer and exists for defective clips only.
+by what follows the last dot, so both are decoded as video. `mp4` is there for every clip; `marked.mp4`
+shows the answer and exists for defective clips only. An image has the field `png`.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from typing import Any
 from schemas.rows import Interval
 from tasks.release.manifest import Bundle
 
-FIELDS = {"unmarked": "mp4", "marked": "marked.mp4"}
+FIELDS = {"unmarked": "mp4", "marked": "marked.mp4", "image": "png"}
 """The field of a sample in a shard by the role of the file."""
 MB = 1_000_000
 
@@ -41,7 +41,7 @@ def document(bundle: Bundle, release: str, protocol: str) -> dict[str, Any]:
         "qa": [{k: getattr(q, k) for k in ("key", "task", "question", "options", "answer")} for q in bundle.qa],
         "masks": [dataclasses.asdict(m) for m in mask.masks or []] if mask else [],
         "authors": {task: f"{a.author_kind}:{a.author} ({a.status})" for task, a in sorted(labels.items())},
-        "source": s.source, "licence": s.licence,
+        "source": s.source, "licence": s.licence, "source_set": s.source_set, "source_class": s.source_class,
     }  # fmt: skip
 
 

@@ -1,22 +1,41 @@
-"""What may be frozen or judged: only labels that belong to the clips as they are."""
+"""What may be frozen or judged: only labels that belong to the samples as they are."""
 
 from pathlib import Path
 
 import pytest
 
-from schemas.errors import DefectoryError
+from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
-from tasks.dag import ORDER, STAGES, demand_current, unfinished
+from tasks.dag import ORDERS, STAGES, demand_current, demand_stage, order, unfinished
 from tasks.workspace import Workspace
 
 
-def test_every_stage_stands_in_the_order() -> None:
-    assert [name for name in ORDER if name in STAGES] == list(STAGES)
+def filmed() -> Recipe:
+    return Recipe.model_validate({"dataset": "tiny", "objects": [{"builtin": "vase0"}]})
+
+
+def imported(path: str = "images") -> Recipe:
+    return Recipe.model_validate({"dataset": "tiny", "sources": [{"name": "here", "path": path}]})
+
+
+def test_every_stage_stands_in_an_order_and_follows_what_it_reads() -> None:
+    assert {name for names in ORDERS.values() for name in names} >= set(STAGES)
+    for names in ORDERS.values():
+        for name in names:
+            read = set(STAGES[name].reads) & set(names) if name in STAGES else set()
+            assert read <= set(names[: names.index(name)]) | {"review"}
+
+
+def test_what_a_recipe_names_decides_its_stages() -> None:
+    assert order(filmed())[:3] == ("survey", "plan", "render")
+    assert order(imported()) == ("import", "keyframes", "dedup", "caption", "review", "split", "release")
+    with pytest.raises(CallError, match="--until render: no such stage; the stages are import, keyframes"):
+        demand_stage(imported(), "render", "--until")
 
 
 def test_a_workspace_that_is_not_built_to_the_end_is_refused(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "ws")
-    recipe = Recipe.model_validate({"dataset": "tiny", "objects": [{"builtin": "vase0"}]})
+    recipe = filmed()
     assert unfinished(workspace, recipe) == "survey"
     with pytest.raises(DefectoryError, match="survey is not up to date with the recipe; run `defectory build`"):
         demand_current(workspace, recipe, "caption")

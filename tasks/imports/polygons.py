@@ -1,0 +1,125 @@
+"""Layouts of segmentation: labelme and COCO JSON."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from schemas.errors import BadInput
+from tasks.imports.boxes import text_of
+from tasks.imports.folders import class_of
+from tasks.imports.records import NORMAL, Found, Problem, Read, Shape, main_class
+from tasks.imports.tree import Tree
+
+LARGEST_COCO = 4 << 30
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+
+
+def labelme(tree: Tree) -> Iterator[Read]:
+    """labelme JSON per image: polygons, rectangles and circles; without shapes the image is normal."""
+    done: set[str] = set()
+    for name in tree.labels(".json"):
+        try:
+            said = json.loads(text_of(tree.root / name))
+            named = str(said.get("imagePath") or "")
+            shapes = tuple(_labelme_shape(s) for s in said["shapes"])
+            width, height = said.get("imageWidth"), said.get("imageHeight")
+            size = (int(width), int(height)) if width and height else None
+        except (BadInput, *MALFORMED) as e:
+            yield Problem(name, f"{name}: is no labelme file ({_why(e)})")
+            continue
+        path = tree.image_of(name, named)
+        if path is None:
+            yield Problem(name, f"{name}: its image {named or PurePosixPath(name).stem} is not there")
+            continue
+        done.add(path)
+        yield Found(path, main_class(shapes), shapes, size=size)
+    for path in tree.images:
+        if path not in done:
+            yield Found(path, NORMAL)
+
+
+def _labelme_shape(said: dict[str, Any]) -> Shape:
+    points = [(float(x), float(y)) for x, y in said["points"]]
+    if not all(math.isfinite(v) for p in points for v in p):
+        raise ValueError("a point is no number")
+    label, kind = str(said["label"]), said.get("shape_type") or "polygon"
+    match kind:
+        case "rectangle":
+            (x0, y0), (x1, y1) = points
+            return Shape(label, (min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0)))
+        case "circle":
+            (x, y), rim = points
+            r = math.dist((x, y), rim)
+            turn = [2 * math.pi * k / 64 for k in range(64)]
+            points = [(x + r * math.cos(a), y + r * math.sin(a)) for a in turn]
+        case "polygon" | "linestrip":
+            if len(points) < 3:
+                raise ValueError(f"a polygon of {label} has {len(points)} points")
+        case _:
+            raise ValueError(f"shapes of type {kind} have no area")
+    return Shape(label, polygons=(tuple(v for p in points for v in p),))
+
+
+def coco(tree: Tree) -> Iterator[Read]:
+    """COCO JSON: boxes, polygons and run lengths of many images in a file. Images that no file names are left out
+    of the labels: they have the class that their folder says, or are a problem."""
+    done: set[str] = set()
+    for name in tree.labels(".json"):
+        try:
+            said = json.loads(text_of(tree.root / name, LARGEST_COCO))
+            if not isinstance(said, dict) or "images" not in said or "annotations" not in said:
+                continue  # some other JSON that lies about
+            categories = {int(c["id"]): str(c["name"]) for c in said["categories"]}
+            of_image: dict[Any, list[Any]] = {}
+            for a in said["annotations"]:
+                of_image.setdefault(a["image_id"], []).append(a)
+            images = [(i["id"], str(i["file_name"]), i) for i in said["images"]]
+        except (BadInput, *MALFORMED) as e:
+            yield Problem(name, f"{name}: is no COCO file ({_why(e)})")
+            continue
+        known = {i for i, _, _ in images}
+        for stranger in sorted(of_image.keys() - known, key=str):
+            yield Problem(f"{name}#{stranger}", f"{name}: has annotations of image {stranger}, which it does not list")
+        for number, file_name, image in images:
+            path = tree.image_of(name, file_name)
+            where = f"{name}: image {file_name}"
+            if path is None:
+                yield Problem(f"{name}#{number}", f"{where} is not there")
+                continue
+            if path in done:
+                yield Problem(f"{name}#{number}", f"{where} was labelled before; the first labels were taken")
+                continue
+            done.add(path)
+            try:
+                shapes = tuple(_coco_shape(a, categories) for a in of_image.get(number, ()))
+                size = (int(image["width"]), int(image["height"])) if image.get("width") else None
+            except MALFORMED as e:
+                yield Problem(f"{name}#{number}", f"{where}: an annotation cannot be used ({_why(e)})")
+                continue
+            yield Found(path, main_class(shapes), shapes, size=size)
+    for path in tree.images:
+        if path in done:
+            continue
+        if label := class_of(path):
+            yield Found(path, label)
+        else:
+            yield Problem(path, f"{path}: is in no COCO file, and its folder names no class")
+
+
+def _coco_shape(said: dict[str, Any], categories: dict[int, str]) -> Shape:
+    label, outline = categories[int(said["category_id"])], said.get("segmentation")
+    if isinstance(outline, dict):
+        counts = outline["counts"]
+        return Shape(label, rle=counts if isinstance(counts, str) else tuple(map(int, counts)))
+    if outline:
+        return Shape(label, polygons=tuple(tuple(map(float, p)) for p in outline))
+    x, y, w, h = map(float, said["bbox"])
+    if not (w > 0 and h > 0 and all(map(math.isfinite, (x, y, w, h)))):
+        raise ValueError(f"the box of {label} is empty")
+    return Shape(label, (x, y, w, h))
+
+
+def _why(e: BaseException) -> str:
+    return f"{e} is missing" if isinstance(e, KeyError) else " ".join(str(e).split())[:200]

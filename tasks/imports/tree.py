@@ -1,0 +1,83 @@
+"""The files of a source: walked once, images and labels told apart, an image found by what a label file calls it."""
+
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from tasks.imports.records import IMAGES, LABELS
+
+MASK_MARKS = ("_mask", "-mask", "_gt", "_label", "_seg")
+"""What stands behind the stem of an image in the name of its mask."""
+MASK_FOLDERS = frozenset({"mask", "masks", "ground truth", "ground_truth", "groundtruth", "gt", "annotations_mask"})
+
+
+class Tree:
+    """The files of one source, relative to its root with `/`, sorted. Links and hidden files are not listed."""
+
+    def __init__(self, root: Path, images: str = "", labels: str = ""):
+        self.root, self._images, self._labels = root, images, labels
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        return tuple(sorted(_walk(self.root)))
+
+    @cached_property
+    def images(self) -> tuple[str, ...]:
+        """Images that are not masks."""
+        return tuple(f for f in self.pictures if not is_mask(f) and _matches(f, self._images))
+
+    @cached_property
+    def pictures(self) -> tuple[str, ...]:
+        return tuple(f for f in self.files if PurePosixPath(f).suffix.lower() in IMAGES)
+
+    @cached_property
+    def masks(self) -> tuple[str, ...]:
+        return tuple(f for f in self.pictures if is_mask(f) and _matches(f, self._labels))
+
+    def labels(self, *suffixes: str) -> tuple[str, ...]:
+        wanted = suffixes or tuple(LABELS)
+        found = (f for f in self.files if PurePosixPath(f).suffix.lower() in wanted)
+        return tuple(f for f in found if _matches(f, self._labels))
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for f in self.images:
+            found.setdefault(PurePosixPath(f).stem, []).append(f)
+        return found
+
+    def image_of(self, label: str, named: str = "") -> str | None:
+        """The image that a label file is about: the one it names if that is there, else its namesake.
+
+        Of several namesakes the one whose folder is most like that of the label file. None if there is none.
+        """
+        for name in (named, label):
+            stem = PurePosixPath(name.replace("\\", "/")).stem
+            if name and (there := self._by_stem.get(stem)):
+                near = PurePosixPath(label).parent.parts
+                return min(there, key=lambda f: (-_shared(PurePosixPath(f).parent.parts, near), f))
+        return None
+
+
+def is_mask(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.stem.lower().endswith(MASK_MARKS) or any(p.lower() in MASK_FOLDERS for p in path.parts[:-1])
+
+
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    return len(set(one) & set(other))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return not pattern or fnmatch(name, pattern) or PurePosixPath(name).match(pattern)
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = [f for f in folders if not f.startswith((".", "__MACOSX")) and not (Path(folder) / f).is_symlink()]
+        for name in names:
+            path = Path(folder) / name
+            if not name.startswith(".") and not path.is_symlink():
+                yield path.relative_to(root).as_posix()
