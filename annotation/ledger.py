@@ -99,8 +99,10 @@ class Reserve:
 class Settle:
     key: str
     answer: Answer
-    cost: int
-    tokens: int = 0
+    cost: int | None
+    """Nano-dollars; None where the provider gave no counts: as much as was reserved."""
+    tokens: int | None = 0
+    """In and out; None likewise."""
     batch: str = ""
     """The batch that answered."""
 
@@ -186,7 +188,12 @@ class Ledger:
     def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """All of `operations` in one transaction, in order; an outcome for each."""
         with self.transaction() as db:
-            return [_APPLY[type(o)](self, db, o) for o in operations]
+            return [self.carry_out(db, o) for o in operations]
+
+    def carry_out(self, db: sa.Connection, operation: Operation) -> Outcome:
+        """One operation within a transaction that is under way."""
+        outcome: Outcome = _APPLY[type(operation)](self, db, operation)
+        return outcome
 
     def spending(self) -> Spending:
         columns = (sa.func.sum(requests.c[n]) for n in ("spent", "lost", "reserved"))
@@ -222,7 +229,8 @@ class Ledger:
             if row["owner"].startswith(BATCH):
                 name = row["owner"].removeprefix(BATCH)
                 batch = db.execute(sa.select(batches).where(batches.c.name == name)).one()
-                if batch.status != "filling" or owners.alive(batch.owner, batch.touched_at):
+                mine = batch.owner == self.owner
+                if batch.status != "filling" or mine or owners.alive(batch.owner, batch.touched_at):
                     return Busy(name)
                 self._free(db, ask.key, lost=False, note="its batch was never sent")
             elif owners.alive(row["owner"], row["reserved_at"]):
@@ -254,16 +262,18 @@ class Ledger:
         here = requests.c.key == done.key
         row = db.execute(sa.select(requests).where(here)).mappings().one()
         owner = f"{BATCH}{done.batch}" if done.batch else self.owner
+        cost = row["reserved"] if done.cost is None else done.cost
+        tokens = row["reserved_tokens"] if done.tokens is None else done.tokens
         if row["status"] == "answered":
             if not (done.batch and row["owner"] == owner):  # the results of a batch may be read twice
                 # Taken over and answered meanwhile: the other answer stands, this one was paid for, too.
-                lost = {"lost": requests.c.lost + done.cost, "lost_tokens": requests.c.lost_tokens + done.tokens}
+                lost = {"lost": requests.c.lost + cost, "lost_tokens": requests.c.lost_tokens + tokens}
                 db.execute(requests.update().where(here).values(**lost))
-                self._commit(db, done.cost, done.tokens)
+                self._commit(db, cost, tokens)
             return Done(False)
-        values = {"status": "answered", "reserved": 0, "reserved_tokens": 0, "spent": done.cost, "note": None}
+        values = {"status": "answered", "reserved": 0, "reserved_tokens": 0, "spent": cost, "note": None}
         db.execute(requests.update().where(here).values(**values, **dataclasses.asdict(done.answer)))
-        self._commit(db, done.cost - row["reserved"], done.tokens - row["reserved_tokens"])
+        self._commit(db, cost - row["reserved"], tokens - row["reserved_tokens"])
         return Done(row["owner"] == owner and row["status"] == "reserved")
 
     def _release(self, db: sa.Connection, failed: Release) -> Outcome:

@@ -1,5 +1,7 @@
 """Google's Gemini over google-genai."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from annotation.models.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
@@ -10,6 +12,11 @@ FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
 REFUSALS = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE"}
 UNTHINKING = ("gemini-2.5-flash",)
 """Models that can be told not to think; thoughts would be billed and use up `max_tokens` unseen."""
+
+
+def thinking(model: str) -> bool:
+    """Whether a model thinks before it answers, however it is asked."""
+    return not model.startswith(UNTHINKING)
 
 
 class Gemini:
@@ -32,8 +39,7 @@ class Gemini:
         self._client = genai.Client(api_key=api_key, vertexai=False, http_options=options)
 
     async def answer(self, request: Request) -> Answer:
-        import httpx
-        from google.genai import errors, types
+        from google.genai import types
 
         parts: list[Any] = [types.Part.from_text(text=request.prompt)]
         for image in request.images:
@@ -45,20 +51,33 @@ class Gemini:
             max_output_tokens=request.max_tokens,
             response_mime_type="application/json" if request.schema is not None else None,
             response_json_schema=request.schema,
-            thinking_config=types.ThinkingConfig(thinking_budget=0) if request.model.startswith(UNTHINKING) else None,
+            thinking_config=None if thinking(request.model) else types.ThinkingConfig(thinking_budget=0),
         )
+        async with self.speaking(request.model) as client:
+            reply = await client.models.generate_content(model=request.model, contents=parts, config=config)
+        return self.read(reply)
+
+    @asynccontextmanager
+    async def speaking(self, model: str) -> AsyncIterator[Any]:
+        """The client; what it raises becomes what `answer` raises."""
+        import httpx
+        from google.genai import errors
+
         try:
-            reply = await self._client.aio.models.generate_content(model=request.model, contents=parts, config=config)
+            yield self._client.aio
         except errors.APIError as e:
-            raise self.explained(e, request.model) from None
+            raise self.explained(e, model) from None
         except httpx.TimeoutException:
             raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except httpx.HTTPError as e:
             sent = not isinstance(e, httpx.ConnectError)
-            raise Transient(f"{self.where}: the connection failed ({words(e, self._key)})", billed=sent) from None
-        except ValueError as e:  # a body that is no JSON, or no answer
-            raise Transient(f"{self.where}: unreadable answer ({words(e, self._key)})", billed=True) from None
-        return self.read(reply)
+            raise Transient(f"{self.where}: the connection failed ({self.said(e)})", billed=sent) from None
+        except (ValueError, KeyError) as e:  # a body that is no JSON, or no answer
+            raise Transient(f"{self.where}: unreadable answer ({self.said(e)})", billed=True) from None
+
+    def said(self, reason: object) -> str:
+        """The server's words, without the key."""
+        return words(reason, self._key)
 
     def read(self, reply: Any) -> Answer:
         usage = reply.usage_metadata
@@ -79,7 +98,7 @@ class Gemini:
         text, finish = kept(text, "refused" if reason in REFUSALS else FINISH.get(reason, "stop"))
         return Answer(text, finish, version, tokens_in, tokens_out)
 
-    def explained(self, e: Any, model: str) -> Exception:
+    def explained(self, e: Any, model: str) -> DefectoryError:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
         said = words(e.message or e.status or "", self._key)
         headers = getattr(e.response, "headers", {}) or {}

@@ -1,6 +1,8 @@
 """OpenAI's chat completions, and every server that speaks them."""
 
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from annotation.models.providers import Answer, Request, Told, Transient, Unanswerable, anonymous, kept, seconds, words
@@ -32,24 +34,34 @@ class OpenAI:
         )
 
     async def answer(self, request: Request) -> Answer:
+        async with self.speaking(request.model) as client:
+            raw = await client.chat.completions.with_raw_response.create(**self.body(request))
+            self._told(raw.headers)
+            reply = raw.parse()
+        return self.read(reply)
+
+    @asynccontextmanager
+    async def speaking(self, model: str) -> AsyncIterator[Any]:
+        """The client; what it raises becomes what `answer` raises."""
         import openai
 
         try:
-            raw = await self._client.chat.completions.with_raw_response.create(**self.body(request))
-            self._told(raw.headers)
-            reply = raw.parse()
+            yield self._client
         except openai.APIStatusError as e:
             self._told(e.response.headers)
-            raise self.explained(e, request.model) from None
+            raise self.explained(e, model) from None
         except openai.APITimeoutError:
             raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except openai.APIConnectionError as e:
-            reason = words(e.__cause__ or e, self._key)
+            reason = self.said(e.__cause__ or e)
             sent = "connect" not in type(e.__cause__).__name__.lower()
             raise Transient(f"{self.where}: the connection failed ({reason})", billed=sent) from None
         except (openai.APIError, ValueError) as e:  # a body that is no JSON, or no completion
-            raise Transient(f"{self.where}: unreadable answer ({words(e, self._key)})", billed=True) from None
-        return self.read(reply)
+            raise Transient(f"{self.where}: unreadable answer ({self.said(e)})", billed=True) from None
+
+    def said(self, reason: object) -> str:
+        """The server's words, without the key."""
+        return words(reason, self._key)
 
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON of a request, online or as a line of a batch."""
@@ -78,10 +90,10 @@ class OpenAI:
         counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
         return Answer(text, finish, reply.model or "", *counts)
 
-    def explained(self, e: Any, model: str) -> Exception:
+    def explained(self, e: Any, model: str) -> DefectoryError:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
         own = e.body.get("message") if isinstance(e.body, dict) else None
-        said = words(own or e.message, self._key)
+        said = self.said(own or e.message)
         match e.status_code:
             case 401 | 403:
                 return DefectoryError(
@@ -103,7 +115,7 @@ class OpenAI:
                 return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait, slow=slow)
             case status if e.param and not str(e.param).startswith("messages"):
                 return DefectoryError(
-                    f"{self.where}: does not accept `{words(e.param, self._key)}` as set here ({said}); change it"
+                    f"{self.where}: does not accept `{self.said(e.param)}` as set here ({said}); change it"
                 )
             case status:
                 return Unanswerable(

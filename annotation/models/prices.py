@@ -9,9 +9,12 @@ from typing import Any
 
 import yaml
 
+from annotation.models.billing import Billing
 from annotation.models.providers import Answer, Request
 from schemas.errors import CallError, DefectoryError
 
+SIDE = 768
+"""Pixels; of pictures for a model of which nothing else is known."""
 USD = 1_000_000_000
 """Nano-dollars in a dollar."""
 
@@ -26,8 +29,19 @@ class Price:
     """Of the largest picture that is sent."""
     batch: float = 1.0
     """Share of the price that the batch interface charges."""
-    side: int = 768
-    """Longest side of the pictures that are sent, in pixels: the model reduces, but bills, larger ones."""
+    image: Billing | None = None
+    """How pictures are billed; None where only `image_tokens` is known."""
+
+    @property
+    def side(self) -> int:
+        """Longest side of the pictures that are sent, in pixels, unless a recipe says otherwise."""
+        return self.image.side if self.image else SIDE
+
+    def showing(self, side: int) -> "Price":
+        """With pictures of at most `side` pixels; 0 for those that suit the model."""
+        if self.image is None or not side:
+            return self
+        return replace(self, image_tokens=self.image.at_most(side), image=replace(self.image, side=side))
 
     def of(self, tokens_in: int, tokens_out: int) -> int:
         """Nano-dollars."""
@@ -84,14 +98,16 @@ def price(provider: str, model: str) -> Price:
 
 def _table(text: str, name: str) -> dict[str, dict[str, Price]]:
     def entry(values: dict[str, Any]) -> Price:
-        one = Price(float(values["input"]), float(values["output"]), int(values["image_tokens"]))
-        if not (0 <= one.input < 1e6 and 0 <= one.output < 1e6 and one.image_tokens >= 0):
+        image = Billing(**values["image"]) if "image" in values else None
+        tokens = int(values["image_tokens"]) if image is None else image.at_most(image.side)
+        one = Price(float(values["input"]), float(values["output"]), tokens, float(values.get("batch", 1.0)), image)
+        if not (0 <= one.input < 1e6 and 0 <= one.output < 1e6 and tokens >= 0 and 0 <= one.batch <= 1):
             raise ValueError("a price is a number from 0 up")
         return one
 
     try:
         return {p: {str(m): entry(v) for m, v in models.items()} for p, models in yaml.safe_load(text).items()}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as e:
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as e:
         reason = " ".join(str(e).split())
         raise CallError(
             f"{name}: not a price table ({reason:.120}); write `provider: {{model: {{input: 1.0, output: 2.0, "
