@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.coverage import DIMENSIONS, covered, rules_from
+from annotation.coverage import DIMENSIONS, covered
 
 INITIALS = dict(zip("SZDLC", DIMENSIONS, strict=True))
 
@@ -119,11 +119,3 @@ def test_a_text_covers_what_its_parts_cover_when_full_stops_part_them() -> None:
     for one, two in zip(texts, reversed(texts), strict=True):
         together = covered(f"{one} {two}")
         assert {d for d in together if together[d]} == {d for t in (one, two) for d, b in covered(t).items() if b}
-
-
-def test_other_dimensions_are_data() -> None:
-    rules = rules_from(
-        {"dimensions": {"colour": {"noun": "colou?r", "says": ["red|green"]}}, "ignore": ["no (?:<noun>)"]}
-    )
-    assert covered("a red mark", rules) == {"colour": True}
-    assert covered("a mark of no colour", rules) == {"colour": False}
