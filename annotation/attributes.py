@@ -71,9 +71,7 @@ class Attributes:
         }
 
 
-def attributes(
-    picture: np.ndarray, mask: np.ndarray, defect: str = "", facts: DefectFacts | None = None
-) -> Attributes:
+def attributes(picture: np.ndarray, mask: np.ndarray, defect: str = "", facts: DefectFacts | None = None) -> Attributes:
     """Attributes of the defect under `mask` (H, W, bool) in `picture` (grey, RGB or RGBA, 8 or 16 bits).
 
     Raises BadInput for a mask that is empty or of another size, and for what is no picture.
@@ -209,7 +207,9 @@ def sentence(of: Attributes) -> str:
         parts = GROUPED[of.distribution].format(count=COUNTS.get(of.number, str(of.number)), shape=LOOKS[of.shape])
         runs = f", running {RUNS[of.direction]}," if of.direction in RUNS else ""
         size = {"tiny": "in all tiny", "small": "in all small", "medium": "in all of medium size"}
-        first = f"{_a(name)}, {size.get(of.scale, 'in all large')}, shows as {parts}{runs} {where(of.shares, of.position)}"
+        first = (
+            f"{_a(name)}, {size.get(of.scale, 'in all large')}, shows as {parts}{runs} {where(of.shares, of.position)}"
+        )
     if of.polarity is None:
         return f"{_upper(first)}; it leaves no surroundings to compare it with."
     stands = "; it " + STANDS[of.saliency or "moderate"]
