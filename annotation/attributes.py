@@ -45,6 +45,8 @@ class Attributes:
     saliency: str | None
     seen: Region
     """The measurements behind the words."""
+    size: tuple[int, int]
+    """Height and width of the picture in pixels."""
     facts: DefectFacts | None = None
     """What the renderer knows."""
 
@@ -88,6 +90,7 @@ def attributes(picture: np.ndarray, mask: np.ndarray, defect: str = "", facts: D
         polarity=polarity_of(seen),
         saliency=saliency_of(seen),
         seen=seen,
+        size=(mask.shape[0], mask.shape[1]),
         facts=facts,
     )
 

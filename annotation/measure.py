@@ -1,6 +1,6 @@
 """What can be measured of a defect in a picture and its mask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -43,6 +43,8 @@ class Region:
     """Common direction of elongated parts, degrees as `angle`; None where they have none."""
     shares: tuple[float, ...]
     """Share of its pixels in each cell of a 3 x 3 grid of the picture, row by row from the upper left; sum 1."""
+    fine: np.ndarray = field(compare=False, repr=False)
+    """The same shares in a 100 x 100 grid, (100, 100)."""
     row: int
     column: int
     """Cell of the centroid on that grid, from the upper left, 0 to 2."""
@@ -123,6 +125,7 @@ def region(picture: np.ndarray, mask: np.ndarray) -> Region:
         bend=_bend(along, across),
         solidity=solidity(mask),
         shares=_shares(xs, ys, width, height),
+        fine=_fine(mask),
         row=min(int(3 * (ys.mean() + 0.5) / height), 2),
         column=min(int(3 * (xs.mean() + 0.5) / width), 2),
         **pieces,  # type: ignore[arg-type]
@@ -198,6 +201,14 @@ def _angle(axis: np.ndarray) -> float:
 def _shares(xs: np.ndarray, ys: np.ndarray, width: int, height: int) -> tuple[float, ...]:
     counts = np.bincount(3 * (3 * ys // height) + 3 * xs // width, minlength=9)
     return tuple(float(n) for n in counts / counts.sum())
+
+
+def _fine(mask: np.ndarray) -> np.ndarray:
+    fine = cv2.resize(mask.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
+    if not fine.sum():  # a speck between the sampling points of an enlargement
+        fine = cv2.resize(mask.astype(np.float32), (100, 100), interpolation=cv2.INTER_LINEAR)
+    shares: np.ndarray = fine / fine.sum()
+    return shares
 
 
 def _bend(along: np.ndarray, across: np.ndarray) -> float:
