@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows.captions_cli import captions_app
 from schemas.errors import DefectoryError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ review_app = typer.Typer(help="Send work to reviewers in Label Studio, bring it 
 services_app = typer.Typer(help="Prefect server, worker and Label Studio on this machine.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
 app.add_typer(services_app, name="services")
+app.add_typer(captions_app, name="captions")
 
 RecipePath = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", metavar="RECIPE")]
 WorkspacePath = Annotated[Path, typer.Argument(help="The workspace of a build.", metavar="WORKSPACE")]
@@ -52,6 +54,11 @@ def _global(
     ] = False,
 ) -> None:
     _options.update(as_json=json_, debug=debug)
+
+
+def asks_json() -> bool:
+    """Whether the call asks for JSON: for commands that print as they go."""
+    return _options["as_json"]
 
 
 def emit(result: dict[str, Any], *human: Any) -> None:
