@@ -1,31 +1,30 @@
 """Sample-level descriptions: candidates from a model, filtered and scored (SteelDefectX, steps 1 to 3)."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
-from pycocotools import mask as rle
 
 from annotation import coverage, ledger
 from annotation.ask import Asker
 from annotation.candidates import Candidate, Subject, describe, prompts_digest
-from annotation.diversity import Encode, sentence_encoder
-from annotation.models.prices import FREE, USD, price
-from annotation.models.providers import DEFAULT_MODELS, Evidence, Provider, Transient, anonymous, opened
+from annotation.diversity import sentence_encoder
+from annotation.models.providers import Evidence, anonymous
+from annotation.sessions import asking, model_of
+from annotation.streams import drained
 from schemas.captions import Caption
 from schemas.digests import digest
-from schemas.errors import BadInput, DefectoryError, WorkerError
+from schemas.errors import BadInput
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, Interval, Mask, Media, Row, Sample, Score, Signal, annotation
-from tasks import encoders, video
+from schemas.rows import Annotation, Row, Sample, Score, annotation
+from tasks import encoders
+from tasks.describing import described
+from tasks.pictured import Known, known_of, looked_at, shown
 from tasks.pictures import jpeg
-from tasks.stage import Context, Shard, stage
-
-CONCURRENT = 16
-"""Samples of a shard that are worked on at once; each asks its candidates at once."""
+from tasks.stage import MAKER, Context, Shard, following, stage
+from tasks.workspace import Workspace
 
 
 def settings(recipe: Recipe) -> tuple[Caption, str, str]:
@@ -33,30 +32,33 @@ def settings(recipe: Recipe) -> tuple[Caption, str, str]:
     is, the prompts and the rules of coverage; but not what may be spent, nor as whom the server is asked."""
     want = recipe.caption
     decides = {
-        "model": _model(want), "encoder": encoders.identity(want.encoder), "base_url": anonymous(want.base_url),
-        "budget_usd": 0.0,
+        "model": model_of(want), "encoder": encoders.identity(want.encoder), "base_url": anonymous(want.base_url),
+        **{name: getattr(PLAIN, name) for name in MANNER},
     }  # fmt: skip
     return want.model_copy(update=decides), prompts_digest(), digest(coverage.source())
 
 
-def _model(want: Caption) -> str:
-    return want.model or DEFAULT_MODELS[want.provider]
+PLAIN = Caption()
+MANNER = (
+    "budget_usd", "budget_tokens", "batch", "concurrent", "requests_per_minute", "tokens_per_minute", "timeout_s",
+)  # fmt: skip
+"""Settings of how models are asked, which cannot change what they say."""
 
 
-@dataclass
-class Known:
-    """What earlier stages say of one sample."""
-
-    clip: Path
-    area: list[float] = field(default_factory=list)
-    """Exact visible defect area of every frame, pixels; empty for normal clips."""
-    intervals: list[Interval] | None = None
-    masks: dict[int, Mask] = field(default_factory=dict)
-    defect_type: Annotation | None = None
-    keyframes: list[int] = field(default_factory=list)
+def _cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
+    """A model that is asked over the network gets one shard: its limits, and its batches, are for all samples
+    together. Measuring is work for all processors, so that it follows the shards before it."""
+    shards = following(*READS)(workspace, recipe)
+    if recipe.caption.provider == "measured":
+        yield from shards
+    elif refs := tuple(ref for shard in shards for ref in shard.upstream):
+        yield Shard("all", refs)
 
 
-@stage(version=1, reads=("render", "visibility", "keyframes"), writes=("annotations",), settings=settings)
+READS = (MAKER, "visibility", "keyframes")
+
+
+@stage(version=2, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
 def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Candidate descriptions of every sample, each with its scores; one of them is `chosen`.
 
@@ -68,134 +70,58 @@ def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     and a used-up budget stop the build (DefectoryError); a service that failed any sample for now fails
     the shard (WorkerError), for a reject would stay. Answers that were paid for are in the ledger in each case.
     """
-    samples = list(ctx.rows(Sample, "render"))
-    for sample, outcome in zip(samples, asyncio.run(_all(samples, _known(ctx), ctx)), strict=True):
+    for (sample, _), outcome in drained(lambda: _outcomes(ctx)):
         if isinstance(outcome, list):
             yield from (_row(sample, c, ctx) for c in outcome)
         else:
             yield ctx.reject(sample.id, outcome)
 
 
-def _known(ctx: Context) -> dict[str, Known]:
-    paths = {m.id: ctx.workspace.path(m.path) for m in ctx.rows(Media, "render")}
-    known = {
-        s.id: Known(next(paths[m.id] for m in s.media if m.role == "unmarked")) for s in ctx.rows(Sample, "render")
-    }
-    for signal in ctx.rows(Signal, "render"):
-        if signal.name == "mask_pixels":
-            known[signal.sample].area = signal.values
-    for a in ctx.rows(Annotation):
-        here = known[a.sample]
-        match a.task:
-            case "mask":
-                here.masks.update({m.frame: m for m in a.masks or ()})
-            case "defect_type":
-                here.defect_type = a
-            case "visible_interval":
-                here.intervals = a.intervals
-    for media in ctx.rows(Media, "keyframes"):
-        if media.sample is not None and media.frame is not None:
-            known[media.sample].keyframes.append(media.frame)
-    return known
-
-
-async def _all(samples: list[Sample], known: dict[str, Known], ctx: Context) -> list[list[Candidate] | BadInput]:
-    """An outcome per sample. Raises the first error that is not for good one sample's own, after the requests
-    under way have come to their end: one that stops the build before one that another try may mend."""
+async def _outcomes(ctx: Context) -> AsyncIterator[tuple[tuple[Sample, Known], list[Candidate] | BadInput]]:
     want = ctx.recipe.caption
-    model = _model(want)
     encode = sentence_encoder(want.encoder)
     encode(["A first text, so that a model that cannot be loaded is noticed before anything is paid."])
-    room = asyncio.Semaphore(CONCURRENT)
-    stopped = False
-    async with opened(want.provider, want.base_url) as provider:
-        book = ledger.Ledger(ledger.url(ctx.workspace.root))
-        try:
-            cost = FREE if provider.free else price(provider.name, model)
-            asker = Asker(provider, book, cost, round(want.budget_usd * USD))
+    async with asking(want, ledger.url(ctx.workspace.root), ctx.scratch) as asker:
 
-            async def one(sample: Sample) -> list[Candidate]:
-                nonlocal stopped
-                async with room:
-                    if stopped:
-                        raise asyncio.CancelledError
-                    try:
-                        return await _described(sample, known[sample.id], ctx, model, asker, encode, provider)
-                    except (BadInput, Transient):
-                        raise
-                    except DefectoryError:
-                        stopped = True
-                        raise
+        async def describe_one(item: tuple[Sample, Known]) -> list[Candidate]:
+            rng = ctx.rng(item[0].id)
+            subject = await asyncio.to_thread(_subject, *item, asker, rng)
+            return await describe(subject, want, model_of(want), asker, encode, rng)
 
-            results = await asyncio.gather(*(one(s) for s in samples), return_exceptions=True)
-        finally:
-            book.close()
-    for result in sorted(results, key=lambda r: isinstance(r, Transient) + 2 * isinstance(r, asyncio.CancelledError)):
-        if isinstance(result, Transient):
-            failed = sum(isinstance(r, Transient) for r in results)
-            raise WorkerError(
-                f"{result}; {failed} of {len(samples)} clips of this shard have no description; "
-                "run the same command again: answers that are there are not asked for twice"
-            )
-        if isinstance(result, BaseException) and not isinstance(result, BadInput):
-            raise result
-    return [r for r in results if isinstance(r, list | BadInput)]
+        async for item, outcome in described(lambda: _samples(ctx), describe_one, want, asker):
+            yield item, outcome
 
 
-async def _described(
-    sample: Sample, known: Known, ctx: Context, model: str, asker: Asker, encode: Encode, provider: Provider
-) -> list[Candidate]:
-    rng = ctx.rng(sample.id)
-    frame, mask = frame_of(sample, known)
-    picture = await asyncio.to_thread(picture_at, known.clip, frame)
-    visible = known.defect_type if mask is not None else None
-    subject = Subject(
+def _samples(ctx: Context) -> Iterator[tuple[Sample, Known]]:
+    """The samples one upstream shard after the other: no more than that is in memory."""
+    for _, refs in groupby(sorted(ctx.shard.upstream, key=lambda r: r.key), key=lambda r: r.key):
+        part = replace(ctx, shard=replace(ctx.shard, upstream=tuple(refs)))
+        known = known_of(part)
+        for sample in part.rows(Sample, MAKER):
+            yield sample, known[sample.id]
+
+
+def _subject(sample: Sample, known: Known, asker: Asker, rng: np.random.Generator) -> Subject:
+    """What is asked about: the picture as the model is shown it, or as the provider that measures looks at it."""
+    picture, mask = shown(sample, known)
+    seen = mask is not None or sample.kind == "image"
+    visible = known.defect_type if seen else None
+    seed = int(rng.integers(2**31))
+    image = jpeg(picture, asker.price.side) if asker.provider.wants == "image" else None
+    evidence = Evidence(
+        picture=picture,
+        mask=mask,
         object=sample.object,
-        defect=(visible.label or sample.defect) if visible else sample.defect if mask is not None else "",
-        image=jpeg(picture) if provider.wants == "image" else None,
-        evidence=Evidence(
-            picture=picture,
-            mask=mask,
-            object=sample.object,
-            defect=sample.defect if mask is not None else "",
-            facts=visible.facts if visible else None,
-            seed=int(rng.integers(2**31)),
-        ),
+        defect=sample.defect if seen else "",
+        facts=visible.facts if visible else None,
+        seed=seed,
     )
-    return await describe(subject, ctx.recipe.caption, model, asker, encode, rng)
-
-
-def frame_of(sample: Sample, known: Known) -> tuple[int, np.ndarray | None]:
-    """The frame to describe, and where the defect is in it, (H, W) bool; None where none is visible."""
-    if known.intervals is None:
-        raise BadInput(f"{sample.id}: has no visible interval; see the rejects of the visibility stage")
-    seen = {f for span in known.intervals for f in range(span.start_frame, span.end_frame)}
-    largest_first = sorted(seen & known.masks.keys(), key=lambda f: (-known.area[f], f))
-    for frame in largest_first:
-        mask = decode_mask(known.masks[frame])
-        if mask.any():
-            return frame, mask
-    return middle(known.keyframes, sample.frames or 1), None
-
-
-def middle(keyframes: list[int], frames: int) -> int:
-    """The middle keyframe (the earlier of two), or the middle frame of a clip without keyframes."""
-    return sorted(keyframes)[(len(keyframes) - 1) // 2] if keyframes else (frames - 1) // 2
-
-
-def decode_mask(mask: Mask) -> np.ndarray:
-    """(H, W) bool."""
-    decoded: np.ndarray = rle.decode({"size": [mask.height, mask.width], "counts": mask.counts.encode()})
-    return decoded.astype(bool)
-
-
-def picture_at(clip: Path, frame: int) -> np.ndarray:
-    """One frame of a clip, (H, W, 3) uint8 RGB. Raises BadInput when the clip cannot be read that far."""
-    found = next(islice(video.decoded(clip), frame, None), None)
-    if found is None:
-        raise BadInput(f"{clip.name}: ends before frame {frame}; render it again")
-    picture: np.ndarray = found.to_ndarray(format="rgb24")
-    return picture
+    return Subject(
+        object=sample.object,
+        defect=(visible.label or sample.defect) if visible else sample.defect if seen else "",
+        image=image,
+        evidence=evidence if image is None else None,  # so that no more than a JPEG waits for an answer
+    )
 
 
 def _row(sample: Sample, c: Candidate, ctx: Context) -> Annotation:
@@ -208,12 +134,12 @@ def _row(sample: Sample, c: Candidate, ctx: Context) -> Annotation:
         sample=sample.id,
         task="caption",
         author_kind="model",
-        author=f"{want.provider}:{_model(want)}",
+        author=f"{want.provider}:{model_of(want)}",
         author_version=c.version,
         status="candidate",
         text=c.text,
         scores=[Score(k, v) for k, v in scores.items()],
         cost_usd=c.cost_usd,
         candidate=c.index,
-        media=next(m.id for m in sample.media if m.role == "unmarked"),
+        media=looked_at(sample),
     )

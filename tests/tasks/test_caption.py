@@ -14,8 +14,9 @@ from annotation.models.providers import DEFAULT_MODELS
 from schemas.errors import DefectoryError, WorkerError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Interval, Reject, Run, Sample
-from tasks.caption import Known, caption, frame_of, middle, picture_at, settings
+from tasks.caption import caption, settings
 from tasks.keyframes import keyframes
+from tasks.pictured import Known, frame_of, middle, picture_at
 from tasks.pictures import jpeg
 from tasks.stage import cut
 from tasks.visibility import visibility
@@ -119,7 +120,7 @@ def test_openai_end_to_end(workspace: Workspace) -> None:
     supplemented = found[sample(workspace, "vase-bulge-0", 0).id]
     assert [a.candidate for a in supplemented] == [0, 1, 2, 3, 4]
     assert value(supplemented[4], "chosen") == 1
-    assert (supplemented[4].text or "").endswith("The defect is small and shallow. The defect is small and shallow.")
+    assert (supplemented[4].text or "").endswith("The defect is small and shallow.")
     each = (900 * 2.5 + 40 * 10) / 1e6
     total = sum(a.cost_usd for rows in found.values() for a in rows)
     assert total == pytest.approx(21 * each)
@@ -173,14 +174,14 @@ def test_one_clip_that_failed_for_now_fails_the_shard_and_is_no_reject(workspace
         return Reply({}, 503) if busy[0] and picture == pictures[0] else Reply(openai_answer(f"{FULL}."))
 
     with standin(write) as server:
-        with pytest.raises(WorkerError, match=r"503.*; 1 of 2 clips .* run the same command again"):
+        with pytest.raises(WorkerError, match=r"503.*; 1 of 4 samples .* run the same command again"):
             factory.run(caption, workspace, openai(server.url))
-        assert Ledger(url(workspace.root)).spending().answers == 4
+        assert Ledger(url(workspace.root)).spending().answers == 12
         assert not workspace.current("caption")
         busy[0] = False
         asked = len(server.requests)
         factory.run(caption, workspace, openai(server.url))
-        assert len(server.requests) == asked + 3 * 4
+        assert len(server.requests) == asked + 4
     assert not list(workspace.rows(Reject, workspace.current("caption")))
     assert [len(rows) for rows in captions(workspace).values()] == [4] * 4
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.annotation.models.batchdesk import Desk
+
 TEXT = "A thin, slanting scratch lies in the upper left, shallow and darker than the surface around it."
 
 
@@ -58,24 +60,59 @@ class StandIn:
     script: Script
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
-    """JSON bodies, with `path` and `authorization` added, in the order in which they came."""
+    """JSON bodies, with `path` and `authorization` added, in the order in which they came; lines of batches, too."""
+    desk: Desk = field(init=False)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self._line)
+
+    def take(self, body: dict[str, Any]) -> Reply:
+        with self.lock:
+            number = len(self.requests)
+            self.requests.append(body)
+        return self.script(number, body)
+
+    def _line(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        reply = self.take({**body, "path": "batch"})
+        return reply.status, reply.body
 
 
 @contextmanager
 def standin(script: Script) -> Iterator[StandIn]:
-    state, lock = StandIn(script), threading.Lock()
+    state = StandIn(script)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.at_desk(b"")
+
+        def at_desk(self, data: bytes) -> bool:
+            path, jobs = self.path, len(state.desk.jobs)
+            told = state.desk.handle(self.command, path, self.headers, data)
+            if told is not None:
+                self.send_response(told[0])
+                for name, value in told[1].items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(told[2])))
+                self.end_headers()
+                self.wfile.write(told[2])
+            elif len(state.desk.jobs) > jobs:
+                self.close_connection = True
+                self.connection.close()
+            else:
+                return False
+            return True
+
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            data = self.rfile.read(int(self.headers["content-length"] or 0))
+            if self.at_desk(data):
+                return
+            body = json.loads(data)
             body["path"] = self.path
             body["authorization"] = self.headers.get("authorization") or self.headers.get("x-goog-api-key")
-            with lock:
-                number = len(state.requests)
-                state.requests.append(body)
-            reply = state.script(number, body)
+            reply = state.take(body)
             if reply.delay_s:
                 done.wait(reply.delay_s)
             if reply.drop:
@@ -105,7 +142,7 @@ def standin(script: Script) -> Iterator[StandIn]:
 
     done = threading.Event()
     server = Server(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
+    state.url = state.desk.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -1,0 +1,98 @@
+"""The picture of a sample that is described and measured, with the defect's place in it, and what is known of it."""
+
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask as rle
+
+from schemas.errors import BadInput
+from schemas.rows import Annotation, Interval, Mask, Media, Sample, Signal
+from tasks import video
+from tasks.pictures import read_rgb
+from tasks.stage import MAKER, Context
+
+
+@dataclass
+class Known:
+    """What earlier stages say of one sample."""
+
+    clip: Path
+    area: list[float] = field(default_factory=list)
+    """Exact visible defect area of every frame, pixels; empty for normal clips."""
+    intervals: list[Interval] | None = None
+    masks: dict[int, Mask] = field(default_factory=dict)
+    defect_type: Annotation | None = None
+    keyframes: list[int] = field(default_factory=list)
+
+
+def known_of(ctx: Context) -> dict[str, Known]:
+    """Of all samples of a shard, by id."""
+    paths = {m.id: ctx.workspace.path(m.path) for m in ctx.rows(Media, MAKER)}
+    known = {s.id: Known(paths[looked_at(s)]) for s in ctx.rows(Sample, MAKER)}
+    sources = {s.id: s.source_class for s in ctx.rows(Sample, MAKER)}
+    for signal in ctx.rows(Signal, MAKER):
+        if signal.name == "mask_pixels":
+            known[signal.sample].area = signal.values
+    for a in ctx.rows(Annotation):
+        here = known[a.sample]
+        match a.task:
+            case "mask" if a.label in (None, sources[a.sample]):
+                here.masks.update({m.frame: m for m in a.masks or ()})
+            case "defect_type":
+                here.defect_type = a
+            case "visible_interval":
+                here.intervals = a.intervals
+    for media in ctx.rows(Media, "keyframes"):
+        if media.sample is not None and media.frame is not None:
+            known[media.sample].keyframes.append(media.frame)
+    return known
+
+
+def looked_at(sample: Sample) -> str:
+    """The media id of what is described: the unmarked clip, or the image."""
+    return next(m.id for m in sample.media if m.role in ("unmarked", "image"))
+
+
+def shown(sample: Sample, known: Known) -> tuple[np.ndarray, np.ndarray | None]:
+    """The picture to describe, (H, W, 3) uint8 RGB, and where the defect is in it, (H, W) bool; None where none is
+    visible, or nobody marked it on an image."""
+    if sample.kind == "image":
+        mask = known.masks.get(0)
+        return read_rgb(known.clip), decode_mask(mask) if mask else None
+    frame, visible = frame_of(sample, known)
+    return picture_at(known.clip, frame), visible
+
+
+def frame_of(sample: Sample, known: Known) -> tuple[int, np.ndarray | None]:
+    """The frame to describe, and where the defect is in it, (H, W) bool; None where none is visible."""
+    if known.intervals is None:
+        raise BadInput(f"{sample.id}: has no visible interval; see the rejects of the visibility stage")
+    seen = {f for span in known.intervals for f in range(span.start_frame, span.end_frame)}
+    largest_first = sorted(seen & known.masks.keys(), key=lambda f: (-known.area[f], f))
+    for frame in largest_first:
+        mask = decode_mask(known.masks[frame])
+        if mask.any():
+            return frame, mask
+    return middle(known.keyframes, sample.frames or 1), None
+
+
+def middle(keyframes: list[int], frames: int) -> int:
+    """The middle keyframe (the earlier of two), or the middle frame of a clip without keyframes."""
+    return sorted(keyframes)[(len(keyframes) - 1) // 2] if keyframes else (frames - 1) // 2
+
+
+def decode_mask(mask: Mask) -> np.ndarray:
+    """(H, W) bool."""
+    decoded: np.ndarray = rle.decode({"size": [mask.height, mask.width], "counts": mask.counts.encode()})
+    return decoded.astype(bool)
+
+
+def picture_at(clip: Path, frame: int) -> np.ndarray:
+    """One frame of a clip, (H, W, 3) uint8 RGB. Raises BadInput when the clip cannot be read that far."""
+    found = next(islice(video.decoded(clip), frame, None), None)
+    if found is None:
+        raise BadInput(f"{clip.name}: ends before frame {frame}; render it again")
+    picture: np.ndarray = found.to_ndarray(format="rgb24")
+    return picture
