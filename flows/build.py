@@ -30,12 +30,12 @@ def build(workspace: Path, recipe: Recipe, until: str = LAST) -> dict[str, Any]:
 
 @flow(description="Freeze the current labels", flow_run_name="rerelease {recipe.dataset}", persist_result=False)
 def rerelease(workspace: Path, recipe: Recipe) -> Released:
-    """Questions, split and release again, from the labels as they are now: what a new version after a review is."""
+    """All that follows the review again, from the labels as they are now: what a new version after a review is."""
     opened = Workspace.open(workspace)
     with opened.lock(), tags(opened.tag):
         mark_crashed(opened)
         demand_current(opened, recipe, "caption")
-        for name in ("qa", "split"):
+        for name in ("levels", "qa", "split"):
             if name in order(recipe):
                 stages.run(name, workspace, recipe)
         released: Released = stages.run("release", workspace, recipe)

@@ -42,7 +42,9 @@ import_images = stage_flow("import", "Images of distributed sets, of one size an
 visibility = stage_flow("visibility", "When each defect is visible", artifacts.agreement)
 keyframes = stage_flow("keyframes", "One frame in every N, minus those that look like the last")
 dedup = stage_flow("dedup", "Near-duplicates over the whole workspace")
+class_text = stage_flow("class_text", "What each class looks like and where it comes from")
 caption = stage_flow("caption", "Candidate descriptions, filtered and scored", artifacts.cost)
+levels = stage_flow("levels", "Text levels T0 to T3 and measured attributes")
 qa = stage_flow("qa", "Four questions and answers per clip")
 split = stage_flow("split", "Train and test, no group in both")
 
@@ -87,7 +89,8 @@ def release(workspace: Path, recipe: Recipe, version: str | None = None) -> Rele
 FLOWS: dict[str, Flow[..., Any]] = {
     f.name: f
     for f in (
-        survey, plan, render, import_images, visibility, keyframes, dedup, caption, review, qa, split, release,
+        survey, plan, render, import_images, visibility, keyframes, dedup, class_text, caption, review, levels,
+        qa, split, release,
     )
 }  # fmt: skip
 

@@ -4,12 +4,14 @@ they meet people and the outside, so they are no functions of shards."""
 from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
 from tasks.caption import caption
+from tasks.class_text import class_text
 from tasks.dedup import dedup
 from tasks.filming.plan import plan
 from tasks.filming.render import render
 from tasks.filming.survey import survey
 from tasks.imports.stage import import_images
 from tasks.keyframes import keyframes
+from tasks.levels import levels
 from tasks.qa import qa
 from tasks.split import split
 from tasks.stage import Stage, cut
@@ -18,13 +20,16 @@ from tasks.workspace import Workspace
 
 STAGES: dict[str, Stage] = {
     s.name: s
-    for s in (survey, plan, render, import_images, visibility, keyframes, dedup, caption, qa, split)
+    for s in (survey, plan, render, import_images, visibility, keyframes, dedup, class_text, caption, levels, qa, split)
 }  # fmt: skip
 ORDERS = {
     "objects": (
-        "survey", "plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "qa", "split", "release",
+        "survey", "plan", "render", "visibility", "keyframes", "dedup", "class_text", "caption", "review", "levels",
+        "qa", "split", "release",
     ),
-    "sources": ("import", "keyframes", "dedup", "caption", "review", "split", "release"),
+    "sources": (
+        "import", "keyframes", "dedup", "class_text", "caption", "review", "levels", "split", "release",
+    ),
 }  # fmt: skip
 """By what a recipe names: the stages of what is filmed, and of what is imported."""
 LAST = "release"

@@ -7,10 +7,11 @@ from tasks.qa import questions
 from tasks.release import manifest
 
 UNIQUE = {
-    "samples": "id", "media": "path", "annotations": "id", "signals": "sample, name", "groups": 'sample, "group"',
+    "samples": "id", "media": "path", "annotations": "id", "signals": "sample, name",
+    "descriptions": "sample", "class_texts": "id", "groups": 'sample, "group"',
     "splits": "sample, protocol", "qa": "sample, key", "verdicts": "id",
 }  # fmt: skip
-ABOUT_SAMPLES = ("media", "annotations", "signals", "groups", "splits", "qa", "verdicts")
+ABOUT_SAMPLES = ("media", "annotations", "descriptions", "signals", "groups", "splits", "qa", "verdicts")
 
 
 def unique_hold(release: Folder) -> Found:

@@ -23,6 +23,8 @@ DESCRIPTIONS = {
     "samples": "One row per clip or image: the unit of the data set.",
     "media": "One row per file below media/; `id` is the SHA-256 of its bytes.",
     "annotations": "One row per statement of one author about one sample; append-only, the current label is derived.",
+    "descriptions": "Text levels T0 to T3 and structured attributes of every sample.",
+    "class_texts": "Class-level text: what a class looks like and where it comes from, by author and version.",
     "signals": "Per-frame series of a clip: exact mask area and visible defect area in pixels.",
     "groups": "Samples that must not be split between train and test.",
     "splits": "The split of every sample.",

@@ -67,7 +67,7 @@ def said(recipe: Recipe) -> dict[str, dict[str, Any]]:
         settings["keyframes"]["encoder"] = PurePath(settings["keyframes"]["encoder"]).name
     else:
         settings["images"]["taxonomy"] = PurePath(settings["images"]["taxonomy"]).name
-        settings["images"]["encoder"] = PurePath(recipe.keyframes.encoder).name
+        settings["images"]["encoder"] = PurePath(recipe.images.encoder).name
         settings["sources"] = {s.name: s.licence or "no licence stated" for s in recipe.sources}
     settings["caption"]["encoder"] = PurePath(settings["caption"]["encoder"]).name
     return settings

@@ -259,6 +259,7 @@ def _manifest(con: duckdb.DuckDBPyConnection, folder: Path, edition: Edition) ->
     of_kept = "SELECT * FROM {} WHERE sample IN (SELECT id FROM kept)"
     queries = {table: of_kept.format(table) for table in manifest.ORDER} | {
         "samples": "SELECT * FROM samples WHERE id IN (SELECT id FROM kept)",
+        "class_texts": "SELECT * FROM class_texts",
         "media": f"SELECT * REPLACE ({_RELEASE_PATH} AS path) FROM media WHERE sample IN (SELECT id FROM kept)",  # noqa: S608
         "rejects": "SELECT * FROM rejects UNION ALL SELECT 'release', sample, reason FROM left_out",
     }

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from annotation.labels import Labels, current
 from schemas.arrow import arrow_schema, from_dict
-from schemas.rows import QA, TABLES, Annotation, Media, Sample, Split
+from schemas.rows import QA, TABLES, Annotation, Description, Media, Sample, Split
 
 R = TypeVar("R")
 
@@ -20,6 +20,8 @@ ORDER = {
     "samples": "id",
     "media": "path",
     "annotations": "sample, id",
+    "descriptions": "sample",
+    "class_texts": "taxonomy, label, id",
     "signals": "sample, name",
     "groups": 'sample, "group"',
     "splits": "sample, protocol",
@@ -44,6 +46,7 @@ class Bundle:
     media: list[Media]
     annotations: list[Annotation]
     qa: list[QA]
+    description: Description | None = None
     labels: Labels = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,11 +139,13 @@ def bundles(con: duckdb.DuckDBPyConnection, protocol: str) -> Iterator[Bundle]:
     media = _beside(rows(con.cursor(), Media, "SELECT * FROM media WHERE sample IS NOT NULL ORDER BY sample, path"))
     annotations = _beside(rows(con.cursor(), Annotation, "SELECT * FROM annotations ORDER BY sample, id"))
     qa = _beside(rows(con.cursor(), QA, "SELECT * FROM qa ORDER BY sample, key"))
+    texts = _beside(rows(con.cursor(), Description, "SELECT * FROM descriptions ORDER BY sample"))
     splits = _beside(rows(con.cursor(), Split, "SELECT * FROM splits ORDER BY sample, protocol"))
     for sample in rows(con.cursor(), Sample, "SELECT * FROM samples ORDER BY id"):
         assigned = [s.split for s in splits(sample.id) if s.protocol == protocol]
         split = assigned[0] if assigned else ""
-        yield Bundle(sample, split, media(sample.id), annotations(sample.id), qa(sample.id))
+        description = next(iter(texts(sample.id)), None)
+        yield Bundle(sample, split, media(sample.id), annotations(sample.id), qa(sample.id), description)
 
 
 def _beside(ordered: Iterator[R]) -> Callable[[str], list[R]]:

@@ -38,6 +38,7 @@ def document(bundle: Bundle, release: str, protocol: str) -> dict[str, Any]:
         "environment": s.environment, "floor": s.floor, "material": s.material,
         "visible_intervals": [_in_seconds(i, s.fps) for i in (interval.intervals or [])] if interval else [],
         "caption": caption.text if caption else None,
+        "description": _described(bundle),
         "qa": [{k: getattr(q, k) for k in ("key", "task", "question", "options", "answer")} for q in bundle.qa],
         "masks": [dataclasses.asdict(m) for m in mask.masks or []] if mask else [],
         "authors": {task: f"{a.author_kind}:{a.author} ({a.status})" for task, a in sorted(labels.items())},
@@ -52,6 +53,13 @@ def members(bundle: Bundle, folder: Path, release: str, protocol: str) -> dict[s
         if m.role in FIELDS:
             found[FIELDS[m.role]] = folder / m.path
     return found
+
+
+def _described(bundle: Bundle) -> dict[str, Any] | None:
+    """The text levels and structured attributes."""
+    if bundle.description is None:
+        return None
+    return {k: v for k, v in dataclasses.asdict(bundle.description).items() if k != "sample"}
 
 
 def _in_seconds(span: Interval, fps: float | None) -> dict[str, float]:
