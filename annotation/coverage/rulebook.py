@@ -6,6 +6,7 @@ A phrase is a regular expression over the plain line of a text (`wording`): word
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from annotation.coverage.inflection import KINDS, forms
 from annotation.coverage.wording import Spelling
@@ -40,22 +41,22 @@ class Dimension(Section):
     noun: str
     """What the side is called in texts, as one pattern: unknown, none of it states nothing."""
     lexicon: Lexicon = Lexicon()
-    says: list[str] = []
+    says: tuple[str, ...] = ()
     """Phrases that set the bit."""
-    ignore: list[str] = []
+    ignore: tuple[str, ...] = ()
     """Phrases that are struck out first, in this order."""
 
 
 class RuleFile(Section):
     """One file of rules."""
 
-    spelling: dict[str, str] = {}
-    parts: dict[str, str] = {}
+    spelling: Mapping[str, str] = {}
+    parts: Mapping[str, str] = {}
     known: str = ""
-    fragments: dict[str, str] = {}
-    ignore: list[str] = []
+    fragments: Mapping[str, str] = {}
+    ignore: tuple[str, ...] = ()
     """Struck out for every dimension, before its own."""
-    dimensions: dict[str, Dimension] = Field({}, max_length=64)
+    dimensions: Mapping[str, Dimension] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,16 +145,16 @@ def _bounded(file: RuleFile, name: str) -> None:
 
 
 def _compiled(files: list[tuple[str, RuleFile]]) -> Rulebook:
-    fragments: dict[str, str] = {}
-    spelling: dict[str, str] = {}
-    parts: dict[str, str] = {}
+    fragments: Mapping[str, str] = {}
+    spelling: Mapping[str, str] = {}
+    parts: Mapping[str, str] = {}
     known: set[str] = set()
     everywhere: list[tuple[str, str]] = []
     dimensions: dict[str, tuple[str, Dimension]] = {}
     for name, file in files:
-        fragments |= file.fragments
-        spelling |= file.spelling
-        parts |= file.parts
+        fragments.update(file.fragments)
+        spelling.update(file.spelling)
+        parts.update(file.parts)
         known |= set(file.known.split())
         everywhere += [(f"{name}: `ignore.{n}`", phrase) for n, phrase in enumerate(file.ignore)]
         dimensions |= {d: (name, dimension) for d, dimension in file.dimensions.items()}
@@ -169,7 +170,9 @@ def _compiled(files: list[tuple[str, RuleFile]]) -> Rulebook:
             ignore=tuple(pattern(p, own, f"{key}.ignore.{n}`") for n, p in enumerate(dimension.ignore)),
         )
     ignore = tuple(pattern(p, {**fragments, "noun": nouns}, where) for where, p in everywhere)
-    cues = frozenset(w for d in DIMENSIONS for w in lexica[d] if len(w) > 3)
+    phrases = [p for _, dimension in dimensions.values() for p in dimension.says] + list(fragments.values())
+    cues = frozenset(w for words in lexica.values() for w in words if len(w) > 3)
+    cues |= frozenset(re.findall(r"(?<![\\\w])[a-z]{5,}(?![\w\\])", " ".join(phrases)))
     return Rulebook(Spelling(spelling, parts, cues, frozenset(known)), ignore, compiled)
 
 

@@ -22,6 +22,7 @@ HYPHENS = frozenset("-‐‑_*|'`\"")
 QUOTES = str.maketrans(
     {"’": "'", "‘": "'", "´": "'", "“": '"', "”": '"', "×": "x", "µ": "u", "μ": "u", "•": ";", "·": ";"}
 )
+IS = frozenset(["it", "that", "there", "here", "what", "where", "he", "she", "who", "how"])
 SHORTENED = frozenset(
     [
         "approx",
@@ -88,8 +89,9 @@ class Spelling:
 
 def worded(text: str, spelling: Spelling) -> Wording:
     """The plain line of `text`, of which the first `LONGEST` characters are read."""
-    line, at, begins, ends = [" "], [], [], []
-    length = 1
+    # A full stop in front, which stands for no characters: sentences begin after one.
+    line, at, begins, ends = [" . "], [1], [0], [0]
+    length = 3
     for plain, begin, end in _words(text[:LONGEST], spelling):
         for word in plain.split():
             at.append(length)
@@ -135,7 +137,7 @@ def _spelt(word: str, spelling: Spelling) -> str:
     if "'" in word:
         stem, _, rest = word.partition("'")
         return {"re": f"{stem} are", "ll": f"{stem} will", "d": f"{stem} would", "ve": f"{stem} have"}.get(
-            rest, "it is" if word == "it's" else stem + "'s" if rest == "s" else word
+            rest, f"{stem} is" if stem in IS else stem
         )
     word = spelling.whole.get(word, word)
     for part, other in spelling.parts.items():
