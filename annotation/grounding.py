@@ -35,6 +35,12 @@ Check = tuple[Fit | None, str | None]
 UNKNOWN: Check = (None, None)
 
 
+def source() -> str:
+    """The text of the tolerances and of the words that claims are made of, for fingerprints."""
+    folder = resources.files("annotation")
+    return "".join(folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8") for name in ("grounding", "claims"))
+
+
 @cache
 def tolerances() -> dict[str, Any]:
     text = resources.files("annotation").joinpath("grounding.yaml").read_text(encoding="utf-8")
@@ -142,13 +148,15 @@ def _way(value: str, angle: float) -> Fit:
 
 def _number(said: Said, a: Attributes) -> Check:
     s = a.seen
-    low, high = sorted((s.fewest, s.parts))[0], max(s.most, s.parts)
+    counts = {s.fewest, s.parts, s.most}
+    low, high = min(counts), max(counts)
     measured = f"{s.parts} part{'s' if s.parts > 1 else ''}"
-    if said.value == "count" or said.value in ("one", "pair"):
-        n = {"one": 1.0, "pair": 2.0}.get(said.value) or said.numbers[0]
-        slack = tolerances()["count_slack"] * n if n > 3 else 0
-        fit: Fit = "no" if not low - slack <= n <= high + slack else "yes" if low == high == n else "maybe"
-        return fit, measured
+    if said.value in ("count", "one", "pair"):
+        told = {"one": 1.0, "pair": 2.0}.get(said.value) or said.numbers[0]
+        slack = tolerances()["count_slack"] * told if told > 3 else 0
+        if all(abs(told - n) > slack for n in counts):
+            return "no", measured
+        return "yes" if low == high == told else "maybe", measured
     least, most = {"several": (2, 10**9), "many": (4, 10**9), "few": (2, 9)}[said.value]
     return "no" if high < least or low > most else "yes" if low >= least and high <= most else "maybe", measured
 
@@ -178,8 +186,10 @@ def _size(said: Said, a: Attributes) -> Check:
         return _between(max(share, s.hull) if value == "most of image" else share, least, most), percent
     if value in ("percent of image", "fraction of image"):
         said_share = said.numbers[0] / (100 if value == "percent of image" else 1)
-        factor, slack = t["area_factor"], t["area_slack"]
-        if not s.share / factor - slack <= said_share <= max(s.hull, s.share * factor) + min(slack, s.share * 3):
+        factor = t["area_factor"]
+        least = s.share / factor - min(t["area_slack"], 0.25 * s.share)
+        most = max(s.share * factor, min(s.hull, s.share * t["hull_factor"])) + min(t["area_slack"], 1.5 * s.share)
+        if not least <= said_share <= most:
             return "no", percent
         return "yes" if s.share / 1.2 <= said_share <= s.share * 1.2 else "maybe", percent
     if value in ("fraction of width", "fraction of height", "whole width", "whole height"):
@@ -227,8 +237,9 @@ def _pixels(said: Said, a: Attributes) -> Fit:
 
 def _shape(said: Said, a: Attributes) -> Check:
     t, s = tolerances(), a.seen
-    stretch = [s.elongation, s.part_elongation]
-    slender = s.length / max(s.thickness, 1.0)
+    whole = s.elongation if s.parts == 1 or s.elongation >= t["row"] else s.part_elongation
+    stretch = [whole, s.part_elongation]
+    slender = s.length / max(s.thickness, 1.0) if s.parts == 1 else 0.0
     measured = f"{a.shape}, {s.elongation:.1f} times as long as broad"
     match said.value:
         case "linear":
@@ -243,7 +254,8 @@ def _shape(said: Said, a: Attributes) -> Check:
         case "curved":
             return "no" if s.bend < t["curved_no"] and s.parts == 1 and s.elongation > 2 else "maybe", measured
         case "straight":
-            return "no" if s.bend > t["straight_no"] and s.parts == 1 else "maybe", measured
+            bent = s.bend > t["straight_no"] and s.parts == 1
+            return "no" if bent or max(stretch) < t["linear_no"] else "maybe", measured
         case "irregular":
             regular = s.solidity > t["irregular_no"] and s.share * a.size[0] * a.size[1] >= t["irregular_from"]
             return "no" if regular and s.most == 1 else "maybe", measured

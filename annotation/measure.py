@@ -235,7 +235,7 @@ def _thickness(mask: np.ndarray) -> float:
     return 4.0 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3)[padded > 0].mean()) - 1.0
 
 
-GAPS = {"most": (0.0, 0.03), "parts": (0.006, 0.08), "fewest": (0.02, 0.2)}
+GAPS = {"most": (0.0, 0.03), "parts": (0.006, 0.08), "fewest": (0.012, 0.2)}
 """How parts are counted: half the gap that is bridged, as a share of the longest side, and the least area that
 counts, as a share of the largest part's."""
 
@@ -274,7 +274,7 @@ def _directions(labels: np.ndarray, counted: list[int]) -> dict[str, float | Non
         along, across, axis = _principal(xs[at], ys[at])
         long, short = sorted((np.ptp(along) + 1.0, np.ptp(across) + 1.0), reverse=True)
         stretched.append(long / short)
-        if long / short >= 1.5:
+        if long / short >= 1.35:
             turned += areas[n] * np.exp(2j * np.radians(_angle(axis)))
     common = abs(turned) >= 0.7 * sum(sorted((areas[n] for n in counted), reverse=True)[:LARGEST])
     return {
