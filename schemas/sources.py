@@ -43,5 +43,8 @@ class Images(Section):
     the sources' own names."""
     unknown: Literal["reject", "keep"] = "reject"
     """What becomes of an image whose class the taxonomy does not know."""
-    duplicates: Share = 0.97
-    """Cosine of deep or perceptual features at which two images are near-duplicates."""
+    encoder: str = "thumbnail"
+    """What near-duplicates are found by: `thumbnail`, `phash`, or a sentence-transformers image model by name or local
+    path."""
+    duplicates: Share = 0.9
+    """Cosine of these features from which on two images are near-duplicates."""

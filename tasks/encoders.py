@@ -34,11 +34,28 @@ def identity(name: str) -> str:
 
 @lru_cache(maxsize=2)
 def encoder(name: str) -> Encoder:
-    """`phash`, or a sentence-transformers image model by name or local path.
+    """`phash`, `thumbnail`, or a sentence-transformers image model by name or local path.
 
     Raises DefectoryError, naming the model, when it cannot be loaded or does not take pictures.
     """
-    return phash if name == "phash" else _sentence_transformer(name)
+    built_in: dict[str, Encoder] = {"phash": phash, "thumbnail": thumbnail}
+    return built_in.get(name) or _sentence_transformer(name)
+
+
+def thumbnail(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Grey thumbnails of 32x32 without what changes slowly over the picture, so that the light does not count.
+
+    Their cosine is the correlation of two pictures as they lie: it keeps near 1 through compression, another size,
+    noise, brightness and contrast, and falls with every shift.
+    """
+    rows = []
+    for picture in pictures:
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+        small -= cv2.GaussianBlur(small, (0, 0), 8)
+        tiny = cv2.resize(small, (32, 32), interpolation=cv2.INTER_AREA).ravel()
+        rows.append(_unit(tiny - tiny.mean()))
+    return np.array(rows, np.float32)
 
 
 def phash(pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -71,8 +88,8 @@ def _sentence_transformer(name: str) -> Encoder:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as e:
         reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
         raise DefectoryError(
-            f"keyframes.encoder {name}: cannot be loaded as a sentence-transformers image model ({reason:.200}); "
-            "give a local path or a model name, or `phash`"
+            f"encoder {name}: cannot be loaded as a sentence-transformers image model ({reason:.200}); "
+            "give a local path or a model name, `phash` or `thumbnail`"
         ) from None
 
     def encode(pictures: Sequence[np.ndarray]) -> np.ndarray:

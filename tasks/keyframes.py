@@ -46,14 +46,19 @@ def _batches(items: Iterator[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int
 
 def decisive(recipe: Recipe) -> Keyframes:
     """What the output depends on: a local encoder by what lies in its folder, not by where that is."""
-    return recipe.keyframes.model_copy(update={"encoder": identity(recipe.keyframes.encoder)})
+    return recipe.keyframes.model_copy(update={"encoder": identity(wanted(recipe))})
+
+
+def wanted(recipe: Recipe) -> str:
+    """The encoder by name: images have one of their own."""
+    return recipe.images.encoder if recipe.kind == "image" else recipe.keyframes.encoder
 
 
 @stage(version=1, reads=(MAKER,), writes=("media", "embeddings"), settings=decisive)
 def keyframes(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Keyframes of every unmarked clip, as pictures and as features; an image is its own only keyframe."""
     want: Keyframes = ctx.settings
-    encode = encoder(ctx.recipe.keyframes.encoder)
+    encode = encoder(wanted(ctx.recipe))
     paths = {m.id: ctx.workspace.path(m.path) for m in ctx.rows(Media)}
     images = [s for s in ctx.rows(Sample) if s.kind == "image"]
     yield from _features(images, paths, encode, want.encoder)

@@ -91,7 +91,7 @@ PROTOCOLS: dict[str, Callable[[list[Sample], list[Group], SplitSettings, np.rand
 }
 PROMISES: dict[str, str] = {
     "grouped": "no object instance and no near-duplicate is in both",
-    "standard": "nothing is kept together: divided clip by clip, as published",
+    "standard": "nothing is kept together: divided one by one, as published",
     "unseen": "no object category is in both",
 }
 

@@ -146,8 +146,7 @@ def _draw(covered: np.ndarray, shape: Shape, name: str) -> None:
             (x0, y0), (x1, y1) = np.floor(points[0]).astype(int), np.ceil(points[2]).astype(int)
             covered[y0:y1, x0:x1] = 1
         else:
-            # Pixel centres lie at halves, and the drawing takes sixteenths.
-            cv2.fillPoly(covered, [np.round((points - 0.5) * 16).astype(np.int32)], 1, shift=4)
+            covered |= rle.decode(rle.frPyObjects([points.ravel().tolist()], height, width))[..., 0]
 
 
 def _run_lengths(shape: Shape, height: int, width: int, name: str) -> np.ndarray:

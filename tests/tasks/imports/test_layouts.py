@@ -1,0 +1,164 @@
+"""Readers: what is found in each layout as it is distributed, and what is said of what cannot be used."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.errors import CallError
+from tasks.imports.folders import class_of
+from tasks.imports.layouts import READERS, detected
+from tasks.imports.records import Found, Problem
+from tasks.imports.tree import Tree
+from tests.tasks.imports import sets
+
+DATA = Path(__file__).parents[4] / "shared" / "data" / "images"
+
+
+def read(root: Path, layout: str = "auto") -> tuple[str, list[Found], list[str]]:
+    tree = Tree(root)
+    layout = detected(tree)[0] if layout == "auto" else layout
+    found = list(READERS[layout](tree))
+    return layout, [f for f in found if isinstance(f, Found)], [p.reason for p in found if isinstance(p, Problem)]
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("red iron/2001.jpg", "red iron"),  # X-SDD
+        ("NEU-CLS/train/images/Cr_12.bmp", "NEU-CLS"),  # the deepest folder that is no split
+        ("train/Cr_12.bmp", "Cr"),  # NEU-CLS, flat
+        ("crazing_12.jpg", "crazing"),
+        ("rolled-in_scale_7.jpg", "rolled-in_scale"),
+        ("images/2/img_02_425390_00001.jpg", "2"),  # GC10-DET
+        ("12.jpg", ""),
+    ],
+)
+def test_a_path_says_the_class(path: str, label: str) -> None:
+    assert class_of(path) == label
+
+
+def test_class_folders(tmp_path: Path) -> None:
+    sets.class_folders(tmp_path, per_class=2)
+    sets.write(tmp_path / "77.jpg", sets.picture(1))
+    layout, found, problems = read(tmp_path)
+    assert layout == "folders"
+    assert {f.label for f in found} == set(sets.CLASSES) and len(found) == 6
+    assert problems == ["77.jpg: neither its folder nor its name says a class; put it into a class folder"]
+
+
+def test_gc10_as_distributed(tmp_path: Path) -> None:
+    """Numbered folders, labels in `lable`, pinyin names; some images have no label file."""
+    for folder, number in ((1, 7), (2, 8), (2, 9)):
+        sets.write(tmp_path / str(folder) / f"img_{number}.jpg", sets.picture(number))
+    labels = tmp_path / "lable"
+    labels.mkdir()
+    (labels / "img_7.xml").write_text(sets.voc("img_7.jpg", [("1_chongkong", 10, 10, 30, 20)]))
+    (labels / "img_8.xml").write_text(
+        sets.voc("wrong.jpg", [("2_hanfeng", 1, 1, 30, 20), ("7_yiwu", 3, 3, 5, 5), ("2_hanfeng", 40, 1, 50, 9)])
+    )
+    (labels / "img_99.xml").write_text(sets.voc("img_99.jpg", [("1_chongkong", 1, 1, 2, 2)]))
+    layout, found, problems = read(tmp_path)
+    assert layout == "voc"
+    assert {f.path: f.label for f in found} == {
+        "1/img_7.jpg": "1_chongkong", "2/img_8.jpg": "2_hanfeng", "2/img_9.jpg": "2",
+    }  # fmt: skip
+    assert found[0].shapes[0].box == (10, 10, 20, 10)
+    assert problems == ["lable/img_99.xml: its image img_99.jpg is not there"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<annotation><object>", "is no VOC label file"),
+        (sets.voc("a.jpg", [("x", 30, 1, 10, 5)]), "the box of x is empty or turned over"),
+        ("<!DOCTYPE a [<!ENTITY b 'c'>]><annotation>&b;</annotation>", "declares entities"),
+        (sets.voc("a.jpg", [("", 1, 1, 10, 5)]), "an object has no name"),
+    ],
+)
+def test_a_broken_voc_file_is_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
+    sets.write(tmp_path / "kind" / "a.jpg", sets.picture(1))
+    (tmp_path / "a.xml").write_text(text)
+    _, _, problems = read(tmp_path, "voc")
+    assert len(problems) == 1 and reason in problems[0] and problems[0].startswith("a.xml: ")
+
+
+def test_yolo_with_names_from_data_yaml(tmp_path: Path) -> None:
+    for n in range(4):
+        sets.write(tmp_path / "train" / "images" / f"{n}.jpg", sets.picture(n))
+    labels = tmp_path / "train" / "labels"
+    labels.mkdir()
+    (tmp_path / "data.yaml").write_text("names: [hole, dent]\nnc: 2\n")
+    (labels / "0.txt").write_text("1 0.5 0.5 0.2 0.4\n")
+    (labels / "1.txt").write_text("0 0.1 0.1 0.5 0.1 0.3 0.4\n")
+    (labels / "2.txt").write_text("7 0.5 0.5 0.2 0.4\n")
+    layout, found, problems = read(tmp_path)
+    assert layout == "yolo"
+    assert {f.path[-5]: f.label for f in found} == {"0": "dent", "1": "hole", "3": "normal"}
+    assert found[0].shapes[0].box == pytest.approx((0.4, 0.3, 0.2, 0.4)) and found[0].shapes[0].relative
+    assert problems == ["train/labels/2.txt: class 7 is not among the 2 names"]
+
+
+def test_coco_boxes_polygons_and_run_lengths(tmp_path: Path) -> None:
+    for n in range(3):
+        sets.write(tmp_path / "images" / f"{n}.png", np.eye(4, dtype=np.uint8))
+    images = [{"id": n, "file_name": f"{n}.png", "width": 4, "height": 4} for n in range(4)]
+    annotations = [
+        {"image_id": 0, "category_id": 1, "bbox": [0, 0, 2, 2]},
+        {"image_id": 1, "category_id": 2, "segmentation": [[0, 0, 3, 0, 3, 3]]},
+        {"image_id": 2, "category_id": 2, "segmentation": {"counts": [4, 8, 4], "size": [4, 4]}},
+        {"image_id": 9, "category_id": 1, "bbox": [0, 0, 2, 2]},
+    ]
+    (tmp_path / "labels.json").write_text(
+        json.dumps({"images": images, "annotations": annotations,
+                    "categories": [{"id": 1, "name": "hole"}, {"id": 2, "name": "dent"}]})
+    )  # fmt: skip
+    layout, found, problems = read(tmp_path)
+    assert layout == "coco"
+    assert [f.label for f in found] == ["hole", "dent", "dent"]
+    assert found[2].shapes[0].rle == (4, 8, 4)
+    assert problems == [
+        "labels.json: has annotations of image 9, which it does not list", "labels.json: image 3.png is not there",
+    ]  # fmt: skip
+
+
+def test_mask_images_beside_images(tmp_path: Path) -> None:
+    blot = np.zeros((64, 96), np.uint8)
+    blot[10:20, 10:20] = 255
+    for n in range(2):
+        sets.write(tmp_path / "bright scratch" / f"bs_{n}.jpg", sets.picture(n))
+    sets.write(tmp_path / "bright scratch" / "bs_0_mask.png", blot)
+    sets.write(tmp_path / "masks" / "bs_1.png", blot)
+    sets.write(tmp_path / "masks" / "bs_5.png", blot)
+    layout, found, problems = read(tmp_path)
+    assert layout == "masks"
+    assert {(f.path[-8:], f.label, f.mask) for f in found} == {
+        ("bs_0.jpg", "bright scratch", "bright scratch/bs_0_mask.png"),
+        ("bs_1.jpg", "bright scratch", "masks/bs_1.png"),
+    }  # fmt: skip
+    assert problems == ["masks/bs_5.png: the image that this mask belongs to is not there"]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    secret = sets.write(tmp_path / "outside" / "kind" / "1.jpg", sets.picture(1))
+    inside = tmp_path / "inside" / "kind"
+    sets.write(inside / "2.jpg", sets.picture(2))
+    (inside / "3.jpg").symlink_to(secret)
+    (tmp_path / "inside" / "away").symlink_to(tmp_path / "outside")
+    assert Tree(tmp_path / "inside").files == ("kind/2.jpg",)
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match="holds no image that matches; give `path` another folder"):
+        detected(Tree(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("folder", "layout", "images", "classes"), [("x-sdd", "folders", 456, 7), ("bsdata", "labelme", 32, 2)]
+)
+def test_real_sets(folder: str, layout: str, images: int, classes: int) -> None:
+    if not (DATA / folder).exists():
+        pytest.skip("the real images are not on this machine")
+    name, found, problems = read(DATA / folder)
+    assert (name, len(found), len({f.label for f in found}), problems) == (layout, images, classes, [])
