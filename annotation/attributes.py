@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from annotation.measure import Region, region, rgb8
+from annotation.wording import COUNTS, a, noun, upper
 from schemas.rows import DefectFacts
 
 SHAPES = ("linear", "curved", "elongated", "oval", "round", "irregular")
@@ -173,7 +174,6 @@ def saliency_of(seen: Region) -> str | None:
     return "faint" if contrast < 5 or ratio < 1 else "moderate"
 
 
-COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
 GROUPED = {
     "paired": "a pair of {shape} parts",
     "clustered": "a cluster of {count} {shape} parts",
@@ -201,22 +201,22 @@ STANDS = {"strong": "stands out strongly", "moderate": "is fairly easy to see", 
 
 def sentence(of: Attributes) -> str:
     """The attributes as one or two sentences in fixed words."""
-    name = of.type if of.type.endswith("defect") else f"{of.type} defect".strip()
+    name = noun(of.type)[0]
     if of.distribution == "single":
         what = f"{of.scale}{'' if of.scale != 'medium' else '-sized'}, {LOOKS[of.shape]} {name}"
         runs = f" runs {RUNS[of.direction]}" if of.direction in RUNS else " lies"
-        first = f"{_a(what)}{runs} {where(of.shares, of.position)}"
+        first = f"{a(what)}{runs} {where(of.shares, of.position)}"
     else:
         parts = GROUPED[of.distribution].format(count=COUNTS.get(of.number, str(of.number)), shape=LOOKS[of.shape])
         runs = f", running {RUNS[of.direction]}," if of.direction in RUNS else ""
         size = {"tiny": "in all tiny", "small": "in all small", "medium": "in all of medium size"}
         first = (
-            f"{_a(name)}, {size.get(of.scale, 'in all large')}, shows as {parts}{runs} {where(of.shares, of.position)}"
+            f"{a(name)}, {size.get(of.scale, 'in all large')}, shows as {parts}{runs} {where(of.shares, of.position)}"
         )
     if of.polarity is None:
-        return f"{_upper(first)}; it leaves no surroundings to compare it with."
+        return f"{upper(first)}; it leaves no surroundings to compare it with."
     stands = "; it " + STANDS[of.saliency or "moderate"]
-    return f"{_upper(first)}. It is {TONES[of.polarity]}{stands}."
+    return f"{upper(first)}. It is {TONES[of.polarity]}{stands}."
 
 
 SPREAD = 0.5
@@ -241,11 +241,3 @@ def where(shares: tuple[float, ...], position: str) -> str:
 
 def _side(position: str) -> str:
     return f"on the {position} side" if position in ("left", "right") else f"in the {position}"
-
-
-def _a(words: str) -> str:
-    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
