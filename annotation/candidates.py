@@ -4,6 +4,9 @@
 2. Greedy diversity filter, five coverage bits, composite score; unfinished sentences last.
 3. If no candidate covers enough dimensions of a visible defect, one question per uncovered dimension,
    the answers merged with the best candidate into a supplement candidate.
+
+Between choosing and review, what the chosen candidate claims is held against what is measured; one that is contradicted
+is written again with the contradiction named.
 """
 
 import asyncio
@@ -16,15 +19,18 @@ from importlib import resources
 import numpy as np
 
 from annotation.ask import Asker, Paid
-from annotation.coverage import DIMENSIONS, covered
+from annotation.attributes import Attributes
+from annotation.coverage import DIMENSIONS, Rulebook, covered, rules
 from annotation.diversity import Encode, diversity, score, select, similarities
+from annotation.grounding import Truth, contradictions, ground
 from annotation.models.prices import USD
 from annotation.models.providers import Evidence, Request, cleaned
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput
+from schemas.rows import Claim
 
-PROMPTS = ("system", "open", "clean", *DIMENSIONS)
+PROMPTS = ("system", "open", "clean", "mend", "side", *DIMENSIONS)
 
 
 @cache
@@ -49,6 +55,10 @@ class Subject:
     """JPEG or PNG for models that look at pictures."""
     evidence: Evidence | None
     """For the provider that measures."""
+    seen: Attributes | None = None
+    """What is measured of the defect; None where no mask says where it is."""
+    truth: Truth | None = None
+    """What is known without looking."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,12 @@ class Candidate:
     chosen: bool
     version: str
     cost_usd: float
+    claims: list[Claim]
+    """What the text says of the defect, checked; empty unless grounding is asked for."""
+
+    @property
+    def contradicted(self) -> int:
+        return sum(c.verdict == "contradicted" for c in self.claims)
 
 
 @dataclass(frozen=True)
@@ -82,13 +98,18 @@ async def describe(
 
     Refused and empty answers are no candidates. Raises BadInput when none is left, and what `Asker.ask` raises.
     """
+    book = rules(want.dimensions)
+    sides = tuple(book.dimensions)
 
-    def request(name: str, candidate: int) -> Request:
+    def request(name: str, candidate: int, **words: str) -> Request:
+        wording = name if name in PROMPTS else "side"
         return Request(
             model=model,
             system=prompt("system"),
-            prompt=prompt(name).format(object=spoken(subject.object), defect=spoken(subject.defect)),
-            asks=name if name in DIMENSIONS else "open",
+            prompt=prompt(wording).format(
+                object=spoken(subject.object), defect=spoken(subject.defect), side=spoken(name), **words
+            ),
+            asks=name if name in sides else "open",
             candidate=candidate,
             temperature=want.temperature,
             max_tokens=want.max_tokens,
@@ -120,16 +141,16 @@ async def describe(
         raise BadInput(f"{who}: refused or answered nothing, {want.candidates} times; try another model")
     # What answers cost that became no candidate is carried by the first one.
     drafts[0] = _dearer(drafts[0], sum(p.cost for p in paid) - sum(d.cost for d in drafts))
-    scored = _scored(drafts, want, encode)
+    scored = _scored(drafts, subject, want, book, encode)
     best = max(sum(c.bits.values()) for c in scored)
     if subject.defect and best < want.min_dimensions:
         chosen = next(c for c in scored if c.chosen)
-        gaps = [d for d in DIMENSIONS if not chosen.bits[d]]
+        gaps = [d for d in sides if not chosen.bits[d]]
         told = await answers([request(d, 0) for d in gaps])
         new = [
             p.answer.text
             for d, p in zip(gaps, told, strict=True)
-            if not p.answer.refused and finished(p) and covered(p.answer.text)[d]
+            if not p.answer.refused and finished(p) and covered(p.answer.text, book)[d]
         ]
         cost = sum(p.cost for p in told)
         if new:
@@ -137,7 +158,18 @@ async def describe(
             drafts.append(_Draft(want.candidates, text, True, chosen.version, cost))
         else:
             drafts[0] = _dearer(drafts[0], cost)
-        scored = _scored(drafts, want, encode)
+        scored = _scored(drafts, subject, want, book, encode)
+    for again in range(want.regenerate if asker.provider.wants == "image" else 0):
+        chosen = next(c for c in scored if c.chosen)
+        if not chosen.contradicted:
+            break
+        (mended,) = await answers([request("mend", again, text=chosen.text, wrong=contradictions(chosen.claims))])
+        if mended.answer.refused or not finished(mended):
+            drafts[0] = _dearer(drafts[0], mended.cost)
+            continue
+        index = want.candidates + 1 + again
+        drafts.append(_Draft(index, mended.answer.text, True, mended.answer.version, mended.cost))
+        scored = _scored(drafts, subject, want, book, encode)
     return scored
 
 
@@ -145,17 +177,28 @@ def _dearer(draft: _Draft, nanos: int) -> _Draft:
     return replace(draft, cost=draft.cost + nanos)
 
 
-def _scored(drafts: Sequence[_Draft], want: Caption, encode: Encode) -> list[Candidate]:
-    """Filter, score and choose. Equal scores go to the earlier candidate."""
+def _scored(
+    drafts: Sequence[_Draft], subject: Subject, want: Caption, book: Rulebook, encode: Encode
+) -> list[Candidate]:
+    """Filter, score and choose: a whole text before one that breaks off, among those the highest score.
+
+    Equal scores go to the earlier candidate. One that was written again takes the place of the one it mends, unless
+    it is contradicted more often.
+    """
     texts = [d.text for d in drafts]
     cosines = similarities(texts, encode)
-    # A supplement leads, so that the filter cannot lose it for resembling the candidate it completes.
+    # What completes or mends a candidate leads, so that the filter cannot lose it for resembling that one.
     order = sorted(range(len(drafts)), key=lambda i: (not drafts[i].finished, drafts[i].index < want.candidates, i))
     kept = select(cosines, order, want.keep, want.max_similarity)
-    bits = [covered(t) for t in texts]
+    bits = [covered(t, book) for t in texts]
+    claims = [ground(t, subject.seen, subject.truth) if want.ground else [] for t in texts]
+    wrong = [sum(c.verdict == "contradicted" for c in said) for said in claims]
     diverse = [diversity(cosines, i, kept) for i in range(len(drafts))]
     scores = [round(score(b, d, want.coverage_weight), 6) for b, d in zip(bits, diverse, strict=True)]
     chosen = max(kept, key=lambda i: (drafts[i].finished, scores[i], -i))
+    mended = [i for i in kept if drafts[i].index > want.candidates]
+    if mended:
+        chosen = min([chosen, *mended], key=lambda i: (not drafts[i].finished, wrong[i], -i))
     return [
         Candidate(
             index=d.index,
@@ -168,6 +211,7 @@ def _scored(drafts: Sequence[_Draft], want: Caption, encode: Encode) -> list[Can
             chosen=i == chosen,
             version=d.version,
             cost_usd=d.cost / USD,
+            claims=claims[i],
         )
         for i, d in enumerate(drafts)
     ]

@@ -4,6 +4,7 @@ Measured is image and mask (`annotation.attributes`); of rendered samples the tr
 are data (`grounding.yaml`), and the doubt is the text's: a claim is contradicted only where it is plainly wrong.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -186,9 +187,12 @@ def _size(said: Said, a: Attributes) -> Check:
         return _between(max(share, s.hull) if value == "most of image" else share, least, most), percent
     if value in ("percent of image", "fraction of image"):
         said_share = said.numbers[0] / (100 if value == "percent of image" else 1)
+        if bound := BOUND.search(said.words):
+            past = s.share / said_share if bound[1] else said_share / max(s.share, 1e-9)
+            return "no" if past > t["bound_factor"] else "maybe", percent
         factor = t["area_factor"]
         least = s.share / factor - min(t["area_slack"], 0.25 * s.share)
-        most = max(s.share * factor, min(s.hull, s.share * t["hull_factor"])) + min(t["area_slack"], 1.5 * s.share)
+        most = max(s.share * factor, min(s.hull, s.share * t["hull_factor"])) + min(t["area_slack"], s.share)
         if not least <= said_share <= most:
             return "no", percent
         return "yes" if s.share / 1.2 <= said_share <= s.share * 1.2 else "maybe", percent
@@ -203,13 +207,20 @@ def _size(said: Said, a: Attributes) -> Check:
     share = s.length / longest
     thick = min(s.thickness, s.breadth) / longest
     if value == "long":
-        return _between(share, t["long"], 9), lengths
+        slender = max(s.elongation, s.part_elongation) >= t["slender"]
+        return _between(share, t["long"] / 3 if slender else t["long"], 9), lengths
     if value == "short":
         return _between(share, 0, t["short"]), lengths
     if value == "thin":
+        if s.parts == 1 and s.thickness > t["thin_no"] * s.length and s.length > 20:
+            return "no", lengths
         slender = s.length / max(s.thickness, 1) >= 4 or s.part_elongation >= 3
         return ("maybe" if slender and thick > t["thin"] / 1.25 else _between(thick, 0, t["thin"])), lengths
     return _between(max(s.breadth / longest, thick), t["thick"], 9), lengths
+
+
+BOUND = re.compile(r"\b(?:(less than|under|below|not even|at most|no more than|just under)|more than|over|at least)\b")
+"""Words that make a figure a bound; the group is there for an upper one."""
 
 
 def _pixels(said: Said, a: Attributes) -> Fit:
@@ -282,7 +293,8 @@ def _contrast(said: Said, a: Attributes) -> Check:
             return "no" if strong else "yes" if contrast < t["strong_no"] else "maybe", measured
         case "strong":
             strong = a.saliency == "strong"
-            return "no" if contrast < t["strong_no"] else "yes" if strong else "maybe", measured
+            flat = contrast < t["strong_no"] and s.spread < t["uneven"]
+            return "no" if flat else "yes" if strong else "maybe", measured
         case "blends in":
             return "no" if contrast > t["blends_no"] and contrast > 2 * s.noise else "maybe", measured
         case "mixed":
@@ -297,7 +309,7 @@ def _type(said: Said, truth: Truth) -> Check:
     known = family_of(truth.defect) if truth.defect else None
     if known is None:
         return UNKNOWN
-    if known == said.value or said.value in ALIKE.get(known, ()):
+    if known == said.value or said.value in (*ALIKE.get(known, ()), *ANY):
         return "yes" if known == said.value else "maybe", truth.defect
     return "no", truth.defect
 
@@ -309,6 +321,9 @@ ALIKE = {
 }  # fmt: skip
 """Families whose words are used for one another."""
 
+
+ANY = ("patches",)
+"""A class of some data sets, and a word for anything."""
 
 RELIEFS = ("raised", "recessed", "through", "flat")
 EITHER = {

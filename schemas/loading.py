@@ -99,10 +99,19 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     )
     objects = tuple(o for spec in recipe.objects for o in _object(spec, folder))
     sources = tuple(_source(s, folder) for s in recipe.sources)
-    images = recipe.images
+    caption, images = recipe.caption, recipe.images
+    written = caption.class_text
+    if written.file.endswith((".yaml", ".yml")):
+        caption = caption.model_copy(
+            update={"class_text": written.model_copy(update={"file": _place(written.file, folder)})}
+        )
+    if caption.dimensions:
+        caption = caption.model_copy(update={"dimensions": _place(caption.dimensions, folder)})
     if images.taxonomy.endswith((".yaml", ".yml")):
         images = images.model_copy(update={"taxonomy": _place(images.taxonomy, folder)})
-    return recipe.model_copy(update={"objects": objects, "render": render, "sources": sources, "images": images})
+    return recipe.model_copy(
+        update={"objects": objects, "render": render, "sources": sources, "images": images, "caption": caption}
+    )
 
 
 def _source(spec: SourceSpec, folder: Path) -> SourceSpec:

@@ -7,10 +7,12 @@ from itertools import groupby
 
 import numpy as np
 
-from annotation import coverage, ledger
+from annotation import coverage, grounding, ledger
 from annotation.ask import Asker
+from annotation.attributes import attributes
 from annotation.candidates import Candidate, Subject, describe, prompts_digest
 from annotation.diversity import sentence_encoder
+from annotation.grounding import Truth
 from annotation.models.providers import Evidence, anonymous
 from annotation.sessions import asking, model_of
 from annotation.streams import drained
@@ -33,9 +35,10 @@ def settings(recipe: Recipe) -> tuple[Caption, str, str]:
     want = recipe.caption
     decides = {
         "model": model_of(want), "encoder": encoders.identity(want.encoder), "base_url": anonymous(want.base_url),
-        **{name: getattr(PLAIN, name) for name in MANNER},
+        **{name: getattr(PLAIN, name) for name in (*MANNER, "dimensions", "class_text")},
     }  # fmt: skip
-    return want.model_copy(update=decides), prompts_digest(), digest(coverage.source())
+    rules = digest(coverage.source(want.dimensions), grounding.source())
+    return want.model_copy(update=decides), prompts_digest(), rules
 
 
 PLAIN = Caption()
@@ -58,7 +61,7 @@ def _cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
 READS = (MAKER, "visibility", "keyframes")
 
 
-@stage(version=2, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
+@stage(version=3, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
 def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Candidate descriptions of every sample, each with its scores; one of them is `chosen`.
 
@@ -116,11 +119,14 @@ def _subject(sample: Sample, known: Known, asker: Asker, rng: np.random.Generato
         facts=visible.facts if visible else None,
         seed=seed,
     )
+    truth = Truth(sample.defect if seen else "none", visible.facts if visible else None)
     return Subject(
         object=sample.object,
         defect=(visible.label or sample.defect) if visible else sample.defect if seen else "",
         image=image,
         evidence=evidence if image is None else None,  # so that no more than a JPEG waits for an answer
+        seen=attributes(picture, mask, sample.defect, truth.facts) if mask is not None and mask.any() else None,
+        truth=truth,
     )
 
 
@@ -129,6 +135,7 @@ def _row(sample: Sample, c: Candidate, ctx: Context) -> Annotation:
     scores = {
         **{d: float(bit) for d, bit in c.bits.items()},
         "diversity": c.diversity, "score": c.score, "kept": float(c.kept), "chosen": float(c.chosen),
+        "contradicted": float(c.contradicted),
     }  # fmt: skip
     return annotation(
         sample=sample.id,
@@ -142,4 +149,5 @@ def _row(sample: Sample, c: Candidate, ctx: Context) -> Annotation:
         cost_usd=c.cost_usd,
         candidate=c.index,
         media=looked_at(sample),
+        claims=c.claims,
     )

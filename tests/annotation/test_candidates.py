@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from annotation.ask import Asker
+from annotation.attributes import Attributes, attributes
 from annotation.candidates import PROMPTS, Candidate, Subject, describe, prompt, spoken
 from annotation.coverage import DIMENSIONS
 from annotation.ledger import Ledger
@@ -44,10 +45,12 @@ def encode(texts: list[str]) -> np.ndarray:
     return np.array(vectors)
 
 
-def run(writer: Writer, folder: Path, defect: str = "scratch", **settings: object) -> list[Candidate]:
+def run(
+    writer: Writer, folder: Path, defect: str = "scratch", seen: Attributes | None = None, **settings: object
+) -> list[Candidate]:
     async def procedure() -> list[Candidate]:
         asker = Asker(writer, Ledger(f"sqlite:///{folder / 'ledger.sqlite'}"), Price(1.0, 1.0, 0), USD)
-        subject = Subject("tin_can", defect, b"jpeg", None)
+        subject = Subject("tin_can", defect, b"jpeg", None, seen)
         return await describe(subject, Caption(**settings), "m", asker, encode, np.random.default_rng(0))
 
     return asyncio.run(procedure())
@@ -134,9 +137,58 @@ def test_label_score_and_choice_come_back_from_the_ledger(tmp_path: Path) -> Non
     assert not silent.asked
 
 
+def mask_in_the_lower_right() -> Attributes:
+    picture, mask = np.full((90, 90, 3), 160, np.uint8), np.zeros((90, 90), bool)
+    mask[66:78, 66:78] = True
+    picture[mask] = 60
+    return attributes(picture, mask, "scratch")
+
+
+RIGHT = "A small dark mark lies in the lower right."
+WRONG = "A small dark mark lies in the upper left."
+
+
+def described(first: str, again: str | Answer, folder: Path, **settings: object) -> tuple[list[Candidate], Writer]:
+    """A measured subject described as `first`, and as `again` where that is to be mended."""
+    writer = Writer(lambda r: again if "Somebody described it so" in r.prompt else first)
+    seen = mask_in_the_lower_right()
+    return run(writer, folder, seen=seen, min_dimensions=0, **settings), writer
+
+
+def test_a_contradicted_description_is_written_again_with_the_contradiction_named(tmp_path: Path) -> None:
+    found, writer = described(WRONG, RIGHT, tmp_path)
+    chosen = next(c for c in found if c.chosen)
+    assert chosen.text == RIGHT and not chosen.contradicted
+    assert "upper left" in writer.asked[-1].prompt and "lower right" in writer.asked[-1].prompt
+    assert [c.contradicted for c in found] == [1, 1, 1, 1, 0]
+
+
+def test_what_is_contradicted_again_is_asked_once_and_says_so(tmp_path: Path) -> None:
+    found, writer = described(WRONG, "A dark mark in the top left corner.", tmp_path)
+    assert len(writer.asked) == 5
+    assert next(c for c in found if c.chosen).contradicted
+
+
+def test_what_is_supported_is_not_asked_again(tmp_path: Path) -> None:
+    found, writer = described(RIGHT, "never", tmp_path)
+    assert len(writer.asked) == 4
+    assert {c.verdict for c in next(c for c in found if c.chosen).claims} <= {"supported", "uncheckable"}
+
+
+@pytest.mark.parametrize("settings", [{"ground": False}, {"regenerate": 0}])
+def test_nothing_is_written_again_unless_asked_for(tmp_path: Path, settings: dict[str, object]) -> None:
+    _, writer = described(WRONG, RIGHT, tmp_path, **settings)
+    assert len(writer.asked) == 4
+
+
+def test_a_refused_correction_costs_and_changes_nothing(tmp_path: Path) -> None:
+    found, _ = described(WRONG, Answer("no", "refused"), tmp_path)
+    assert len(found) == 4
+
+
 def test_prompts_are_whole(tmp_path: Path) -> None:
     for name in PROMPTS:
-        text = prompt(name).format(object="can", defect="dent")
+        text = prompt(name).format(object="can", defect="dent", text="A dent.", wrong="It is no hole.", side="edge")
         assert text.endswith(".")
         assert "{" not in text
 

@@ -37,7 +37,7 @@ def recipe(**wanted: Any) -> Recipe:
 
 
 def openai(server: str, **wanted: Any) -> Recipe:
-    return recipe(provider="openai", base_url=server, **{"budget_usd": 1.0, **wanted})
+    return recipe(provider="openai", base_url=server, **{"budget_usd": 1.0, "ground": False, **wanted})
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_the_fingerprint_covers_what_the_recipe_only_points_to(tmp_path: Path, m
     assert encoders[0] == encoders[1] != encoders[2]
     before = settings(recipe())
     rules = coverage.source()
-    monkeypatch.setattr(coverage, "source", lambda: rules + "# changed")
+    monkeypatch.setattr(coverage, "source", lambda path: rules + "# changed")
     assert settings(recipe()) != before
     monkeypatch.undo()
     monkeypatch.setitem(DEFAULT_MODELS, "measured", "geometry-2")
