@@ -32,6 +32,10 @@ class Said:
         return " ".join([*(["not"] if self.negated else []), self.value, *(f"{n:g}" for n in self.numbers)])
 
 
+LIKENESS = "|[\\s-](?:like|free|shaped)"
+"""After a name it only compares: a "crack-like" line is no crack."""
+
+
 @dataclass(frozen=True)
 class _Rule:
     dimension: str
@@ -43,13 +47,16 @@ class _Rule:
 class Vocabulary:
     nothing: re.Pattern[str]
     negation: re.Pattern[str]
+    denial: re.Pattern[str]
+    """The same before the name of a defect: "not regular scratches" are scratches."""
+    read: tuple[tuple[re.Pattern[str], str], ...]
     ignore: dict[str, re.Pattern[str]]
     rules: tuple[_Rule, ...]
     types: tuple[_Rule, ...]
     numbers: dict[str, float]
 
 
-def _pattern(phrases: list[str], fragments: dict[str, str]) -> re.Pattern[str]:
+def _pattern(phrases: list[str], fragments: dict[str, str], unless: str = "") -> re.Pattern[str]:
     """One pattern of many phrases: whole words, white space or a hyphen for a blank, `<name>` for a fragment."""
 
     def expand(phrase: str) -> str:
@@ -66,7 +73,7 @@ def _pattern(phrases: list[str], fragments: dict[str, str]) -> re.Pattern[str]:
 
     either = re.sub(r"\(\?P<([a-z])\d*>", named, either)
     either = either.replace(" ?", r"[\s-]?").replace(" ", r"[\s-]")
-    return re.compile(rf"(?<![\w-])(?:{either})(?![\w%]|-like)")
+    return re.compile(rf"(?<![\w-])(?:{either})(?![\w%]{unless})")
 
 
 def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
@@ -76,6 +83,10 @@ def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
     return Vocabulary(
         nothing=_pattern(data["nothing"], fragments),
         negation=re.compile(rf"(?<![\w-]){negation}"),
+        denial=re.compile(
+            rf"(?<![\w-])(?!{data['not_negation']})(?:{data['negation']})(?:[\s-](?:{data['denied']}))*[\s-]?$"
+        ),
+        read=tuple((re.compile(rf"\b{phrase}\b"), plain) for phrase, plain in data["read"].items()),
         ignore={name: _pattern(d["ignore"], fragments) for name, d in data["dimensions"].items()},
         rules=tuple(
             _Rule(name, value, _pattern(phrases, fragments))
@@ -83,7 +94,8 @@ def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
             for value, phrases in d["says"].items()
         ),
         types=tuple(
-            _Rule("type", family, _pattern([known["words"]], fragments)) for family, known in data["types"].items()
+            _Rule("type", family, _pattern([known["words"]], fragments, LIKENESS))
+            for family, known in data["types"].items()
         ),
         numbers=data["numbers"],
     )
@@ -104,13 +116,19 @@ def claims(text: str) -> list[Said]:
     known = builtin()
     found: list[tuple[int, int, Said]] = []
     for at, clause in _clauses(text):
+        for phrase, plain in known.read:
+            clause = phrase.sub(plain, clause)
         clause = known.nothing.sub(_strike, clause)
         left = {name: ignore.sub(_strike, clause) for name, ignore in known.ignore.items()}
         for rule in known.rules:
             for match in rule.says.finditer(left[rule.dimension]):
                 words = match[0].strip()
                 said = Said(
-                    rule.dimension, words, rule.value, _numbers(match, known), _negated(clause, match.start(), known)
+                    rule.dimension,
+                    words,
+                    rule.value,
+                    _numbers(match, known),
+                    _turned(known.negation, clause, match.start()),
                 )
                 found.append((at, match.start(), said))
             left[rule.dimension] = rule.says.sub(_strike, left[rule.dimension])
@@ -132,9 +150,9 @@ def _number(words: str, known: Vocabulary) -> float:
     return float(known.numbers[plain]) if plain in known.numbers else float(plain)
 
 
-def _negated(clause: str, start: int, known: Vocabulary) -> bool:
+def _turned(by: re.Pattern[str], clause: str, start: int) -> bool:
     """Whether one of the last few words before a claim turns it round."""
-    return known.negation.search(clause[max(start - 48, 0) : start]) is not None
+    return by.search(clause[max(start - 48, 0) : start]) is not None
 
 
 def _types(clause: str, known: Vocabulary) -> list[tuple[int, Said]]:
@@ -144,7 +162,7 @@ def _types(clause: str, known: Vocabulary) -> list[tuple[int, Said]]:
     end = 0
     for m, family in sorted(matches, key=lambda f: (f[0].start(), -len(f[0][0]))):
         if m.start() >= end:
-            found.append((m.start(), Said("type", m[0], family, negated=_negated(clause, m.start(), known))))
+            found.append((m.start(), Said("type", m[0], family, negated=_turned(known.denial, clause, m.start()))))
             end = m.end()
     return found
 

@@ -210,7 +210,7 @@ class Clauses:
         uneven = s.spread > UNEVEN * (2 if tone else 1)
         if tone:
             sides = (
-                pick((", though its brightness is uneven", ", with lighter and darker patches in it")) if uneven else ""
+                pick((", though its brightness is uneven", ", with lighter and darker areas in it")) if uneven else ""
             )
             return f"is {tone} than {around}{sides}"
         if uneven:

@@ -207,12 +207,16 @@ def _size(said: Said, a: Attributes) -> Check:
     share = s.length / longest
     thick = min(s.thickness, s.breadth) / longest
     if value == "long":
-        slender = max(s.elongation, s.part_elongation) >= t["slender"]
+        stretch = max(s.elongation, s.part_elongation) if s.parts == 1 else s.part_elongation
+        if stretch < t["elongated_no"] and s.breadth < t["large_length"] * longest:
+            return "no", lengths
+        slender = stretch >= t["slender"]
         return _between(share, t["long"] / 3 if slender else t["long"], 9), lengths
     if value == "short":
         return _between(share, 0, t["short"]), lengths
     if value == "thin":
-        if s.parts == 1 and s.thickness > t["thin_no"] * s.length and s.length > 20:
+        many = s.parts > 1 and s.part_elongation < t["elongated_no"] and s.thickness > 5
+        if many or (s.parts == 1 and s.thickness > t["thin_no"] * s.length and s.length > 20):
             return "no", lengths
         slender = s.length / max(s.thickness, 1) >= 4 or s.part_elongation >= 3
         return ("maybe" if slender and thick > t["thin"] / 1.25 else _between(thick, 0, t["thin"])), lengths
