@@ -344,6 +344,12 @@ class Verdict:
     verdict: Label
     """accepted | corrected | rejected"""
     comment: str = ""
+    batch: str | None = None
+    """The quality batch that asked for it; none for a verdict of a plain review."""
+    findings: list[str] = field(default_factory=list)
+    """What a quality round found wrong, by the names of `tasks.quality.FINDINGS`; empty where all is right."""
+    supersedes: str | None = None
+    """The same reviewer's earlier verdict in the same quality batch."""
 
 
 @dataclass(frozen=True)
