@@ -1,0 +1,1 @@
+"""The labelling projects of Label Studio, as pure conversions: configuration, tasks, and what people answered."""
