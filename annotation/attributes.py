@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from annotation.measure import Region, region, rgb8
-from annotation.wording import COUNTS, a, noun, upper
+from annotation.wording import COUNTS, a, noun, runs, upper
 from schemas.rows import DefectFacts
 
 SHAPES = ("linear", "curved", "elongated", "oval", "round", "irregular")
@@ -174,12 +174,7 @@ def saliency_of(seen: Region) -> str | None:
     return "faint" if contrast < 5 or ratio < 1 else "moderate"
 
 
-GROUPED = {
-    "paired": "a pair of {shape} parts",
-    "clustered": "a cluster of {count} {shape} parts",
-    "aligned": "a row of {count} {shape} parts",
-    "scattered": "{count} scattered {shape} parts",
-}
+GROUPED = {"paired": "two", "clustered": "{} clustered", "aligned": "{} aligned", "scattered": "{} scattered"}
 LOOKS = {
     "linear": "line-like", "curved": "curved", "elongated": "elongated", "oval": "oval", "round": "roundish",
     "irregular": "irregularly shaped",
@@ -201,18 +196,13 @@ STANDS = {"strong": "stands out strongly", "moderate": "is fairly easy to see", 
 
 def sentence(of: Attributes) -> str:
     """The attributes as one or two sentences in fixed words."""
-    name = noun(of.type)[0]
-    if of.distribution == "single":
-        what = f"{of.scale}{'' if of.scale != 'medium' else '-sized'}, {LOOKS[of.shape]} {name}"
-        runs = f" runs {RUNS[of.direction]}" if of.direction in RUNS else " lies"
-        first = f"{a(what)}{runs} {where(of.shares, of.position)}"
-    else:
-        parts = GROUPED[of.distribution].format(count=COUNTS.get(of.number, str(of.number)), shape=LOOKS[of.shape])
-        runs = f", running {RUNS[of.direction]}," if of.direction in RUNS else ""
-        size = {"tiny": "in all tiny", "small": "in all small", "medium": "in all of medium size"}
-        first = (
-            f"{a(name)}, {size.get(of.scale, 'in all large')}, shows as {parts}{runs} {where(of.shares, of.position)}"
-        )
+    name, scale = noun(of.type)[0], "medium-sized" if of.scale == "medium" else of.scale
+    goes = f" {runs(of.shape)[0]} {RUNS[of.direction]}" if of.direction in RUNS else " lies"
+    what = f"{scale}, {LOOKS[of.shape]} {name}"
+    if of.distribution != "single":
+        parts = GROUPED[of.distribution].format(COUNTS.get(of.number, str(of.number)))
+        what = f"{scale} {name} in {parts}, {LOOKS[of.shape]} parts"
+    first = f"{a(what)}{goes} {where(of.shares, of.position)}"
     if of.polarity is None:
         return f"{upper(first)}; it leaves no surroundings to compare it with."
     stands = "; it " + STANDS[of.saliency or "moderate"]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from annotation.attributes import POSITIONS, Attributes
 from annotation.measure import Region
 from annotation.models.providers import Evidence
-from annotation.wording import COUNTS, Pick, family, noun
+from annotation.wording import COUNTS, Pick, a, family, noun, runs
 
 SIZES = (
-    (0.0006, ("tiny", "very small")),
-    (0.01, ("small", "fairly small")),
-    (0.04, ("medium-sized", "moderately large")),
+    (0.001, ("tiny", "very small")),
+    (0.015, ("small", "fairly small")),
+    (0.06, ("medium-sized", "moderately large")),
     (0.15, ("large", "sizeable")),
     (2.0, ("very large", "extensive")),
 )
@@ -81,7 +81,7 @@ class Clauses:
 
     @property
     def scattered(self) -> bool:
-        return self.seen.parts > 2
+        return self.seen.parts > 1
 
     @property
     def line(self) -> bool:
@@ -108,14 +108,13 @@ class Clauses:
         return pick(SHAPES[self.is_.shape])
 
     def direction(self) -> str:
-        """Where the long axis points; empty for what has none."""
-        return self.pick(WAYS[self.is_.direction])
+        """Where the long axis points; empty for what has none or is in pieces."""
+        return "" if self.scattered else self.pick(WAYS[self.is_.direction])
 
     def shape_clause(self) -> str:
-        way = self.direction()
-        looks = self.pick(("looks {}", "appears {}", "has a {} outline")).format(self.shape_adjective())
-        looks = looks.replace("has a i", "has an i").replace("has a o", "has an o").replace("has a e", "has an e")
-        return f"{looks.replace('has a u', 'has an u')} and runs {way}" if way else looks
+        way, looks = self.direction(), self.shape_adjective()
+        says = self.pick((f"looks {looks}", f"appears {looks}", f"has {a(looks)} outline"))
+        return f"{says} and {runs(self.is_.shape)[0]} {way}" if way else says
 
     def percent(self) -> str:
         share = 100 * self.seen.share
@@ -152,7 +151,7 @@ class Clauses:
             return ""
         clause = self.pick(RELIEF[kind])
         if facts is not None and kind in AMOUNT and facts.depth_pct > 0:
-            amount = f"{facts.depth_pct:.0f}" if facts.depth_pct >= 2 else f"{facts.depth_pct:.1f}"
+            amount = f"{round(facts.depth_pct, 0 if facts.depth_pct >= 2 else 1):g}"
             clause += " " + self.pick(AMOUNT[kind]).format(amount, self.object)
         return clause
 
@@ -230,12 +229,9 @@ class Clauses:
             return ""
         count = COUNTS.get(self.is_.number, "many")
         looks = {"round": "roundish", "oval": "oval", "elongated": "elongated", "linear": "line-like"}[self.is_.shape]
-        return self.pick(
-            (
-                f"It is seen in {count} separate, {looks} pieces",
-                f"What is visible of it falls into {count} {looks} parts",
-            )
-        )
+        ways = [f" that {runs(self.is_.shape)[1]} {way}" for way in WAYS[self.is_.direction] if way] or [""]
+        parts = f"{count} separate, {looks} pieces{ways[0]}", f"{count} {looks} parts{ways[-1]}"
+        return self.pick((f"It is seen in {parts[0]}", f"What is visible of it falls into {parts[1]}"))
 
 
 def rounded(pixels: float) -> int:

@@ -15,7 +15,7 @@ from annotation.clauses import Clauses
 from annotation.figure import Figure, figure
 from annotation.flawless import flawless
 from annotation.models.providers import DEFAULT_MODELS, Answer, Evidence, Request
-from annotation.wording import a, upper
+from annotation.wording import a, runs, upper
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
 
@@ -81,10 +81,10 @@ def _both(*clauses: str) -> str:
 def _place_first(s: Clauses) -> str:
     adjectives = f"{s.size_adjective()}, {s.shape_adjective()} {s.noun}"
     way = s.direction()
-    runs = f" running {way}" if way else ""
+    goes = f" {runs(s.is_.shape)[2]} {way}" if way else ""
     verb = s.pick(("shows", "has", "bears"))
     return _text(
-        f"{s.place()}, the {s.object} {verb} {a(adjectives)}{runs}",
+        f"{s.place()}, the {s.object} {verb} {a(adjectives)}{goes}",
         _both(s.size_clause(), s.relief()),
         f"the {s.short} {s.contrast_clause()}",
         s.pieces(),
@@ -122,7 +122,7 @@ def _object_first(s: Clauses) -> str:
 
 def _short(s: Clauses) -> str:
     way = s.direction()
-    how = f"runs {way}" if way else s.pick(("lies", "is visible"))
+    how = f"{runs(s.is_.shape)[0]} {way}" if way else s.pick(("lies", "is visible"))
     return _text(
         f"{a(f'{s.size_adjective()}, {s.shape_adjective()} {s.noun}')} {how} {s.place()}",
         f"it {s.contrast_clause()}",

@@ -45,3 +45,8 @@ def a(words: str) -> str:
 
 def upper(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def runs(shape: str) -> tuple[str, str, str]:
+    """A line runs, what is broader extends: for one, for many, and as a participle."""
+    return ("runs", "run", "running") if shape in ("linear", "curved") else ("extends", "extend", "extending")
