@@ -11,10 +11,12 @@ is written again with the contradiction named.
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +25,18 @@ from annotation.attributes import Attributes
 from annotation.coverage import DIMENSIONS, Rulebook, covered, rules
 from annotation.diversity import Encode, diversity, score, select, similarities
 from annotation.grounding import Truth, contradictions, ground
+from annotation.language import english
 from annotation.models.prices import USD
 from annotation.models.providers import Evidence, Request, cleaned
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput
 from schemas.rows import Claim
+
+_SCORER = ThreadPoolExecutor(1, "scorer")
+"""Encoding texts is work for a processor: in a thread of its own it holds up neither requests nor the ledger."""
+SECOND = 1000
+"""Added to the number of a candidate that is asked for once more."""
 
 PROMPTS = ("system", "open", "clean", "mend", "side", *DIMENSIONS)
 
@@ -117,11 +125,24 @@ async def describe(
             evidence=subject.evidence if asker.provider.wants == "evidence" else None,
         )
 
+    def scoring(*work: Any) -> Awaitable[list[Candidate]]:
+        return asyncio.get_running_loop().run_in_executor(_SCORER, *work)
+
+    async def one(request: Request, stream: np.random.Generator) -> Paid:
+        """The answer; one in another language is asked for once more, and is refused if it is no better."""
+        paid = await asker.ask(request, stream)
+        if english(paid.answer.text):
+            return paid
+        again = await asker.ask(replace(request, candidate=request.candidate + SECOND), stream)
+        if not english(again.answer.text):
+            again = replace(again, answer=replace(again.answer, finish="refused"))
+        return replace(again, cost=again.cost + paid.cost)
+
     async def answers(requests: Sequence[Request]) -> list[Paid]:
         """All at once; when one fails, the others are still waited for, so that what is paid for is kept."""
         streams = [np.random.default_rng(s) for s in rng.integers(2**63, size=len(requests))]
         results = await asyncio.gather(
-            *(asker.ask(r, s) for r, s in zip(requests, streams, strict=True)), return_exceptions=True
+            *(one(r, s) for r, s in zip(requests, streams, strict=True)), return_exceptions=True
         )
         for result in results:
             if isinstance(result, BaseException):
@@ -138,10 +159,10 @@ async def describe(
     if not drafts:
         # Not in the model's words: this goes into releases. They are in the ledger.
         who = f"{asker.provider.name} {model}"
-        raise BadInput(f"{who}: refused or answered nothing, {want.candidates} times; try another model")
+        raise BadInput(f"{who}: refused or answered nothing in English, {want.candidates} times; try another model")
     # What answers cost that became no candidate is carried by the first one.
     drafts[0] = _dearer(drafts[0], sum(p.cost for p in paid) - sum(d.cost for d in drafts))
-    scored = _scored(drafts, subject, want, book, encode)
+    scored = await scoring(_scored, drafts, subject, want, book, encode)
     best = max(sum(c.bits.values()) for c in scored)
     if subject.defect and best < want.min_dimensions:
         chosen = next(c for c in scored if c.chosen)
@@ -158,7 +179,7 @@ async def describe(
             drafts.append(_Draft(want.candidates, text, True, chosen.version, cost))
         else:
             drafts[0] = _dearer(drafts[0], cost)
-        scored = _scored(drafts, subject, want, book, encode)
+        scored = await scoring(_scored, drafts, subject, want, book, encode)
     for again in range(want.regenerate if asker.provider.wants == "image" else 0):
         chosen = next(c for c in scored if c.chosen)
         if not chosen.contradicted:
@@ -169,7 +190,7 @@ async def describe(
             continue
         index = want.candidates + 1 + again
         drafts.append(_Draft(index, mended.answer.text, True, mended.answer.version, mended.cost))
-        scored = _scored(drafts, subject, want, book, encode)
+        scored = await scoring(_scored, drafts, subject, want, book, encode)
     return scored
 
 

@@ -125,7 +125,7 @@ def test_refused_and_empty_answers_are_no_candidates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("said", [Answer("I can't help.", "refused"), Answer("", "stop")])
 def test_a_sample_that_is_only_refused_cannot_be_used(tmp_path: Path, said: Answer) -> None:
-    with pytest.raises(BadInput, match=r"^writer m: refused or answered nothing, 4 times; try another model$"):
+    with pytest.raises(BadInput, match=r"^writer m: refused or answered nothing in English, 4 times; try another model$"):
         run(Writer(lambda r: said), tmp_path)
 
 
@@ -195,3 +195,21 @@ def test_prompts_are_whole(tmp_path: Path) -> None:
 
 def test_spoken() -> None:
     assert spoken("surface_scratch-deep") == "surface scratch deep"
+
+
+def test_another_language_is_asked_for_once_more(tmp_path: Path) -> None:
+    """Both answers are paid; what is foreign twice is no candidate."""
+    german = "Ein dünner Kratzer liegt auf der Oberfläche und ist dunkel."
+    writer = Writer(lambda r: german if r.candidate in (1, 2, 1002) else FULL if r.candidate else f"One. {FULL}")
+    found = run(writer, tmp_path)
+    assert len(writer.asked) == 6
+    assert [c.text for c in found] == [f"One. {FULL}", FULL, FULL]
+    assert sum(c.cost_usd for c in found) == pytest.approx(6 * 110 / 1e6)
+
+
+def test_candidates_scores_and_choice_come_again_from_the_ledger_alone(tmp_path: Path) -> None:
+    texts = [FULL, "One sees a scratch.", "One sees a mark.", "There is a large mark on the left."]
+    first = run(Writer(lambda r: texts[r.candidate]), tmp_path)
+    silent = Writer(lambda r: pytest.fail("a second call"))
+    assert run(silent, tmp_path) == first
+    assert not silent.asked
