@@ -145,16 +145,16 @@ def _bounded(file: RuleFile, name: str) -> None:
 
 
 def _compiled(files: list[tuple[str, RuleFile]]) -> Rulebook:
-    fragments: Mapping[str, str] = {}
-    spelling: Mapping[str, str] = {}
-    parts: Mapping[str, str] = {}
+    fragments: dict[str, str] = {}
+    spelling: dict[str, str] = {}
+    parts: dict[str, str] = {}
     known: set[str] = set()
     everywhere: list[tuple[str, str]] = []
     dimensions: dict[str, tuple[str, Dimension]] = {}
     for name, file in files:
-        fragments.update(file.fragments)
-        spelling.update(file.spelling)
-        parts.update(file.parts)
+        fragments |= file.fragments
+        spelling |= file.spelling
+        parts |= file.parts
         known |= set(file.known.split())
         everywhere += [(f"{name}: `ignore.{n}`", phrase) for n, phrase in enumerate(file.ignore)]
         dimensions |= {d: (name, dimension) for d, dimension in file.dimensions.items()}
