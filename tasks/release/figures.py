@@ -42,6 +42,8 @@ class Figures:
     """Caption candidates: all, kept, and per dimension how many cover it."""
     chosen: Counter[str] = field(default_factory=Counter)
     """The same of the candidates that were chosen."""
+    claims: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Who wrote the candidates -> candidates, those that are contradicted, and their claims by verdict."""
     authors: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """task -> who wrote the current label -> clips"""
     statuses: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -86,6 +88,8 @@ class Figures:
             for counter in (self.candidates, self.chosen) if scores.get("chosen") else (self.candidates,):
                 counter.update(all=1, kept=int(scores.get("kept", 0)))
                 counter.update({d: int(scores.get(d, 0) > 0) for d in DIMENSIONS})
+            said = Counter(c.verdict for c in a.claims)
+            self.claims[a.author].update(all=1, texts_contradicted=int(said["contradicted"] > 0), **said)
 
     def _remember(self, bundle: Bundle) -> None:
         """Keep the first few of every kind by id, those that show something first."""
