@@ -2,20 +2,17 @@
 
 from dataclasses import dataclass
 
-from annotation.models.prices import FREE, price
-from schemas.captions import Caption
 from schemas.errors import BadInput
 from schemas.filming import Render
 from schemas.names import VIEWS
 from schemas.recipe import Recipe
+from tasks.costs import text_cost
 from tasks.filming.decisive import steered
 from tasks.filming.instances import instances
 from tasks.filming.plan import FLAGS, Planner, aim
 from tasks.filming.survey import surveyed
 from tasks.stage import generator
 
-PROMPT_TOKENS = 400
-"""A prompt of ours, generously: the longest has under 300 words."""
 BITS_PER_PIXEL = 0.12
 """H.264 at CRF 18 on these clips, measured on the demo; half for every 6 steps of CRF."""
 SECONDS_PER_START = 1.5
@@ -62,11 +59,16 @@ class Forecast:
     tokens_in: int
     tokens_out: int
     cost_usd: float
+    """As the recipe asks: online or in batches."""
+    online_usd: float
+    batch_usd: float
     views: Views | None
 
 
-def forecast(recipe: Recipe, survey: int = 0) -> Forecast:
+def forecast(recipe: Recipe, survey: int = 0, images: int = 0) -> Forecast:
     """The forecast of a recipe; `survey` instances with a defect are looked at with rays to tell what will be seen.
+
+    `images` is how many its sources hold.
 
     Raises DefectoryError for a paid model whose price is not known.
     """
@@ -82,20 +84,19 @@ def forecast(recipe: Recipe, survey: int = 0) -> Forecast:
     looks = len(made) - len(defective) + len(defective) * (recipe.plan.candidates if steered(recipe) else 1)
     seconds = frame_seconds(want) * orbits * want.orbit_frames + SECONDS_PER_SURVEY * looks
     starts = len(made) * -(-want.orbit_frames // want.frames_per_process)
-    paid = FREE if recipe.caption.provider == "measured" else price(recipe.caption.provider, recipe.caption.model)
-    requests = 0 if paid is FREE else clips * most_requests(recipe.caption)
-    tokens_in = requests * (PROMPT_TOKENS + paid.image_tokens)
-    tokens_out = requests * recipe.caption.max_tokens
+    asked = text_cost(clips + images, recipe.caption)
     return Forecast(
         instances=len(made),
         clips=clips,
         rendered_frames=clips * want.clip_frames,
         cpu_hours=round((seconds + SECONDS_PER_START * starts) / 3600, 3),
         disk_mb=round(3 * bits / 8e6, 1),  # in the workspace, in the release, and in its shards
-        caption_requests=requests,
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost_usd=round(paid.of(tokens_in, tokens_out) / 1e9, 2),
+        caption_requests=asked.requests,
+        tokens_in=asked.tokens_in,
+        tokens_out=asked.tokens_out,
+        cost_usd=asked.cost_usd,
+        online_usd=asked.online_usd,
+        batch_usd=asked.batch_usd,
         views=views,
     )
 
@@ -131,8 +132,3 @@ def expected(recipe: Recipe, count: int) -> Views:
 
 def _share(part: float, whole: float) -> float:
     return round(float(part / whole), 4) if whole else 0.0
-
-
-def most_requests(want: Caption) -> int:
-    """Per sample: the candidates, and a supplement question for each of the five dimensions."""
-    return want.candidates + (5 if want.min_dimensions else 0)
