@@ -306,3 +306,39 @@ def test_many_processes_open_a_new_ledger_at_the_same_moment(tmp_path: Path) -> 
         for process in processes:
             process.join()
         assert [process.exitcode for process in processes] == [0] * 4
+
+
+def test_a_limit_in_tokens_is_as_hard_as_one_in_money(url: str) -> None:
+    def ask(key: str, tokens: int) -> Reserve:
+        return Reserve(key, "openai", "gpt-4o", 0, 0, 0, tokens, 100)
+
+    book = Ledger(url)
+    assert book.apply([ask("a", 60), ask("b", 41), ask("c", 40)]) == [Reserved(), OverCap(0, 60), Reserved()]
+    book.apply([Settle("a", ANSWER, 0, 15), Release("c", lost=True, note="")])
+    assert book.spending().tokens == 55
+    assert book.apply([ask("b", 45), ask("d", 1)]) == [Reserved(), OverCap(0, 100)]
+
+
+def test_a_ledger_from_before_goes_on_working(tmp_path: Path) -> None:
+    """Made by the first release: no tokens reserved, no batches. Its answers are known, and count in tokens."""
+    file = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(file) as db:
+        db.executescript("""
+            CREATE TABLE requests (
+                key VARCHAR(64) NOT NULL, provider VARCHAR NOT NULL, model VARCHAR NOT NULL, candidate INTEGER NOT NULL,
+                status VARCHAR(8) NOT NULL, owner VARCHAR NOT NULL, reserved_at FLOAT NOT NULL, tries INTEGER NOT NULL,
+                reserved BIGINT NOT NULL, spent BIGINT NOT NULL, lost BIGINT NOT NULL, text TEXT, finish VARCHAR,
+                version VARCHAR, tokens_in INTEGER, tokens_out INTEGER, note TEXT, PRIMARY KEY (key));
+            CREATE TABLE totals (id INTEGER NOT NULL, committed BIGINT NOT NULL, PRIMARY KEY (id));
+            INSERT INTO requests VALUES ('a', 'openai', 'gpt-4o', 0, 'answered', 'x 1 1 y', 0, 1, 0, 7, 0,
+                'It is small.', 'stop', 'model-1', 10, 5, NULL);
+            INSERT INTO requests VALUES ('b', 'openai', 'gpt-4o', 0, 'reserved', 'x 1 1 y', 0, 1, 9, 0, 0,
+                NULL, NULL, NULL, NULL, NULL, NULL);
+            INSERT INTO totals VALUES (1, 16);
+        """)
+    for _ in range(2):  # the second time there is nothing left to upgrade
+        book = Ledger(f"sqlite:///{file}")
+        assert book.apply([reserve("a")]) == [Known(ANSWER, 7)]
+        assert book.spending().tokens == 15
+    assert book.apply([reserve("b", 5)]) == [Reserved()]
+    assert (book.spending().lost, book.spending().reserved) == (9 / USD, 5 / USD)
