@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from flows.cli import table
+from flows.commands.output import table
 
 
 def finish(name: str, ratio: float, rows: list[dict[str, Any]], **figures: Any) -> None:

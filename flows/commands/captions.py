@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.commands.output import asks_json, emit, table
+
 if TYPE_CHECKING:
     from tasks.audit import Audited, Summary
 
@@ -32,7 +34,6 @@ def audit(
     the exit code is 0 when the audit ran, 2 for a missing or empty file.
     """
     from annotation.diversity import EMBEDDED, sentence_encoder
-    from flows.cli import asks_json, emit, table
     from tasks import audit as task
 
     found, summary = task.audit(file, sentence_encoder(EMBEDDED)), task.Summary()
