@@ -1,10 +1,15 @@
 """Coverage: each text beside the sides that it speaks about (Shape, siZe, Depth, Location, Contrast)."""
 
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.coverage import DIMENSIONS, covered
+from annotation.coverage import DIMENSIONS, covered, found, rules, source
+from benchmarks.coverage_f1 import agreement, labelled
+from schemas.errors import CallError
 
 INITIALS = dict(zip("SZDLC", DIMENSIONS, strict=True))
 
@@ -119,3 +124,70 @@ def test_a_text_covers_what_its_parts_cover_when_full_stops_part_them() -> None:
     for one, two in zip(texts, reversed(texts), strict=True):
         together = covered(f"{one} {two}")
         assert {d for d in together if together[d]} == {d for t in (one, two) for d, b in covered(t).items() if b}
+
+
+def test_spans_are_the_words_that_set_the_bit() -> None:
+    text = "A Shallow, hook-shaped mark in the Upper Left; its size isn’t known."
+    spans = found(text)
+    assert [s.text for s in spans["depth"]] == ["Shallow"]
+    assert [s.text for s in spans["shape"]] == ["hook-shaped"]
+    assert spans["size"] == spans["contrast"] == []
+    assert all(text[s.start : s.end] == s.text for side in spans.values() for s in side)
+
+
+@pytest.mark.parametrize("cue", ["deep", "raised", "indented", "flat", "shallow"])
+@pytest.mark.parametrize("frame", ["It is {}.", "It is not {}.", "It appears to be {}.", "It may be slightly {}."])
+def test_relief_is_stated_plainly_hedged_or_negated(frame: str, cue: str) -> None:
+    assert covered(frame.format(cue))["depth"]
+
+
+@pytest.mark.parametrize("side", ["shape", "size", "depth", "location"])
+@pytest.mark.parametrize(
+    "frame", ["Its {} is not known.", "The {} cannot be determined.", "{}: unknown", "No visible {}.", "What {}?"]
+)
+def test_what_is_not_known_states_nothing(frame: str, side: str) -> None:
+    assert not any(covered(frame.format(side)).values())
+
+
+@given(st.sampled_from(["upper", "lower", "top", "bottom"]), st.sampled_from(["left", "right"]))
+def test_a_corner_is_a_place(row: str, column: str) -> None:
+    assert covered(f"There is a scratch in the {row} {column}.") == {d: d == "location" for d in DIMENSIONS}
+
+
+@pytest.mark.parametrize(("file", "half"), [("coverage_gold.jsonl", "dev"), ("coverage_wild.jsonl", "dev")])
+def test_hand_made_labels_are_met(file: str, half: str) -> None:
+    figures = agreement(labelled(Path(__file__).with_name(file), half), covered)
+    assert all(f["f1"] >= 0.95 for f in figures.values()), figures
+
+
+@pytest.mark.parametrize("part", ["dark ", "if ", "not ", "1 ", "the edge of the ", "no visible ", "a", "? ", "(,"])
+def test_hostile_texts_are_read_in_a_moment(part: str) -> None:
+    covered("")
+    start = time.perf_counter()
+    covered((part * 20_000)[:20_000])
+    assert time.perf_counter() - start < 5.0
+
+
+def test_a_recipe_adds_dimensions_and_replaces_rules(tmp_path: Path) -> None:
+    file = tmp_path / "sides.yaml"
+    file.write_text("dimensions: {wear: {noun: wear, lexicon: {verbs: rub}, says: ['~scrape off']}}")
+    assert covered("It was rubbed.", rules(str(file))) == {**dict.fromkeys(DIMENSIONS, False), "wear": True}
+    assert "~scrape off" in source(str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dimensions: {wear: {noun: wear, says: ['(a']}}", r"dimensions\.wear\.says\.0.*not a regular expression"),
+        ("dimensions: {wear: {noun: wear, says: ['(a+)+']}}", r"dimensions\.wear\.says\.0.*without a limit"),
+        ("dimensions: {wear: {noun: wear, says: ['<no> a']}}", r"dimensions\.wear\.says\.0.*<no> is not known"),
+        ("dimensions: {wear: {sayz: []}}", r"dimensions\.wear"),
+        ("[]", "are a mapping"),
+    ],
+)
+def test_mistakes_in_a_file_of_rules_are_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "sides.yaml"
+    file.write_text(text)
+    with pytest.raises(CallError, match=said) as error:
+        rules(str(file))
+    assert str(file) in str(error.value) and "\n" not in str(error.value)
