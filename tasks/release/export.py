@@ -27,7 +27,8 @@ from annotation.labels import current
 from schemas.digests import digest
 from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
-from schemas.rows import Annotation
+from schemas.rows import Annotation, Batch, Verdict
+from tasks import passing
 from tasks.files import sha256_file
 from tasks.release import card, checksums, croissant, figures, manifest, report, shards
 from tasks.release.edition import DRAFT, TEMPLATES, Edition, said
@@ -225,25 +226,29 @@ def _demand_splits(con: duckdb.DuckDBPyConnection, recipe: Recipe) -> None:
 
 
 def _review(con: duckdb.DuckDBPyConnection, recipe: Recipe, incomplete: dict[str, str]) -> tuple[bool, str]:
-    """Whether the recipe's round has passed, and where it stands in one sentence.
+    """Whether the recipe's round and its quality rounds have passed, and where they stand in sentences.
 
     A clip that could not be labelled was never shown to anybody, so it does not hold up the others.
     """
     want = recipe.review
-    reviewable = (id_ for (id_,) in _tuples(con.cursor(), "SELECT id FROM samples") if id_ not in incomplete)
+    reviewable = [id_ for (id_,) in _tuples(con, "SELECT id FROM samples") if id_ not in incomplete]
     judged = """
         SELECT * EXCLUDE (masks) FROM annotations
         WHERE task IN ('visible_interval', 'caption')
           AND sample IN (SELECT sample FROM annotations WHERE author_kind = 'person')
     """
     found = gate(reviewable, manifest.rows(con, Annotation, judged), want.round, want.min_accepted, JUDGED[recipe.kind])
-    if not found.judged:
-        return found.passed, f"Nobody has reviewed it: round {want.round} has no verdict yet."
-    return found.passed, (
+    batches = manifest.rows(con, Batch, "SELECT * FROM batches ORDER BY id")
+    verdicts = manifest.rows(con, Verdict, "SELECT * FROM verdicts WHERE batch IS NOT NULL ORDER BY id")
+    rounds = passing.gate(reviewable, JUDGED[recipe.kind], batches, verdicts, want.quality)
+    stands = (
         f"Round {want.round}: of {found.clips} {recipe.kind}s {found.judged} were judged, {found.accepted} accepted, "
         f"{found.corrected} corrected, {found.rejected} rejected. It takes a verdict on every {recipe.kind}, and "
         f"{want.min_accepted:.0%} of them accepted or corrected."
+        if found.judged
+        else f"Nobody has reviewed it: round {want.round} has no verdict yet."
     )
+    return found.passed and rounds.passed, " ".join((stands, *rounds.sentences))
 
 
 _RELEASE_PATH = r"""
