@@ -181,10 +181,15 @@ def _lexicon(lexicon: Lexicon) -> frozenset[str]:
 
 
 def _either(phrases: list[tuple[str, str]], fragments: dict[str, str]) -> re.Pattern[str] | None:
-    """One pattern of many, each tried alone first, so that an error names the one that is wrong."""
-    for where, phrase in phrases:
-        pattern(phrase, fragments, where)
-    return pattern("|".join(f"(?:{p})" for _, p in phrases), fragments, "") if phrases else None
+    """One pattern of many; if it cannot be compiled, each is tried alone, so that the error names the one at fault."""
+    if not phrases:
+        return None
+    try:
+        return pattern("|".join(f"(?:{p})" for _, p in phrases), fragments, "")
+    except CallError:
+        for where, phrase in phrases:
+            pattern(phrase, fragments, where)
+        raise
 
 
 def pattern(phrase: str, fragments: dict[str, str], where: str) -> re.Pattern[str]:
