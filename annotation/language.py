@@ -6,8 +6,9 @@ LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 LETTER = re.compile(r"[^\W\d_]")
 _OURS = """a an and are as at by for from has in into is it its no not of on or than that the there this to with which
 visible defect scratch surface left right upper lower shallow"""
-_THEIRS = """der die das und ist ein eine einer nicht mit auf von zu den dem des oberfläche le la les une est dans du sur
-et avec el los las y es un en con por que del il lo gli di da della è sono o os um uma na em de het een van op zijn niet"""
+_THEIRS = """der die das und ist ein eine einer nicht mit auf von zu den dem des oberfläche le la les une est dans du
+sur et avec el los las y es un en con por que del il lo gli di da della è sono o os um uma na em de het een van op
+zijn niet"""
 LITTLE = frozenset(_OURS.split())
 """The commonest words of English, and of descriptions."""
 FOREIGN = frozenset(_THEIRS.split()) - LITTLE

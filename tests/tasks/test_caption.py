@@ -151,7 +151,7 @@ def test_a_refused_sample_goes_to_rejects_and_the_build_goes_on(workspace: Works
         factory.run(caption, workspace, openai(server.url))
     (reject,) = workspace.rows(Reject, workspace.current("caption"))
     assert reject.item == sample(workspace, "vase-bulge-0", 0).id
-    assert reject.reason == "openai gpt-4o: refused or answered nothing, 4 times; try another model"
+    assert reject.reason == "openai gpt-4o: refused or answered nothing in English, 4 times; try another model"
     assert [len(rows) for _, rows in sorted(captions(workspace).items())].count(4) == 3
 
 
@@ -293,3 +293,43 @@ def test_pictures(workspace: Workspace) -> None:
     with pytest.raises(DefectoryError, match="ends before frame 99"):
         picture_at(clip, 99)
     assert jpeg(np.zeros((2000, 1000, 3), np.uint8))[:2] == b"\xff\xd8"
+
+
+def test_batches_end_to_end(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One batch of open questions, one of supplements; half the price; then nothing is left to ask, online or not."""
+    monkeypatch.setattr("annotation.batches.FIRST_POLL_S", 0.01)
+
+    def write(n: int, body: dict[str, Any]) -> Reply:
+        prompt = body["messages"][1]["content"][0]["text"]
+        return Reply(openai_answer("The defect is small and shallow." if "begins with" in prompt else f"Mark {n}."))
+
+    with standin(write) as server:
+        factory.run(caption, workspace, openai(server.url, batch=True, ground=False))
+        assert [len(j.lines) for j in server.desk.jobs] == [16, 5]
+        found = captions(workspace)
+        spending = Ledger(url(workspace.root)).spending()
+        assert spending.spent == pytest.approx(21 * (900 * 2.5 + 40 * 10) / 2e6)
+        (part,) = workspace.current("caption")
+        workspace.record_path(part).unlink()
+        factory.run(caption, workspace, openai(server.url, batch=False, ground=False))
+        assert len(server.requests) == 21
+    assert captions(workspace) == found
+    assert sorted(map(len, found.values())) == [4, 4, 4, 5]
+
+
+def test_every_fault_ends_with_a_description_or_a_reason(workspace: Workspace) -> None:
+    """Every second request meets a fault; all four samples end, no answer is kept twice, and the key is nowhere."""
+    faults = [
+        Reply(openai_error("slow down"), 429), Reply(openai_error("slow down"), 429, {"retry-after": "0"}),
+        Reply({}, 500), Reply(drop=True), Reply(openai_answer(FULL), cut=25), Reply(openai_answer("")),
+        Reply(openai_answer(None, refusal="No.")), Reply(openai_answer("long " * 20_000)),
+        Reply(openai_answer("Ein Kratzer liegt auf der Oberfläche und ist dunkel.")), Reply(delay_s=3.0),
+    ]  # fmt: skip
+    with standin(lambda n, b: faults[n // 2 % len(faults)] if n % 2 else Reply(openai_answer(f"{FULL}."))) as server:
+        factory.run(caption, workspace, openai(server.url, timeout_s=1.0, ground=False))
+    rejected = {r.item for r in workspace.rows(Reject, workspace.current("caption"))}
+    found = captions(workspace)
+    assert len(found) == 4 and all(bool(rows) != (sample in rejected) for sample, rows in found.items())
+    assert Ledger(url(workspace.root)).spending().reserved == 0
+    for file in workspace.root.rglob("*"):
+        assert not file.is_file() or b"sk-secret-0123456789" not in file.read_bytes()
