@@ -1,0 +1,16 @@
+"""Review: samples go to Label Studio projects, people's decisions come back as annotations and verdicts.
+
+Both directions can be repeated at any time. The caller holds the workspace's lock.
+"""
+
+from tasks.review.gate import JUDGED, NEEDED, TASKS, Gate, gate, judged, missing, progress, reviewable
+from tasks.review.items import items
+from tasks.review.pull import PullReport, pull, review, take
+from tasks.review.push import PushReport, push
+from tasks.review.server import Server, configured, connect, home
+from tasks.review.status import ReviewStatus, status
+
+__all__ = [
+    "JUDGED", "NEEDED", "TASKS", "Gate", "PullReport", "PushReport", "ReviewStatus", "Server", "configured", "connect",
+    "gate", "home", "items", "judged", "missing", "progress", "pull", "push", "review", "reviewable", "status", "take",
+]  # fmt: skip
