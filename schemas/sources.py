@@ -48,3 +48,6 @@ class Images(Section):
     path."""
     duplicates: Share = 0.9
     """Cosine of these features from which on two images are near-duplicates."""
+    shifted: Share = 0.85
+    """Correlation from which on a quarter of an image, found anywhere on another one, makes the two near-duplicates;
+    1 looks for none."""

@@ -1,13 +1,16 @@
 """Near-duplicate groups over the whole workspace, from the keyframes' features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from schemas.recipe import Dedup, Recipe
-from schemas.rows import Embedding, Group, Row
+from schemas.rows import Embedding, Group, Media, Row
 from tasks.components import components
-from tasks.stage import Context, Shard, gathering, stage
+from tasks.imports.shifted import shifted_pairs
+from tasks.pictures import read_rgb
+from tasks.stage import MAKER, Context, Shard, gathering, stage
+from tasks.workspace import Workspace
 
 BLOCK = 4096
 
@@ -36,16 +39,25 @@ def limit(recipe: Recipe) -> Dedup:
     return Dedup(min_similarity=recipe.images.duplicates) if recipe.sources else recipe.dedup
 
 
+def settings(recipe: Recipe) -> Dedup | tuple[Dedup, float]:
+    return (limit(recipe), recipe.images.shifted) if recipe.sources else limit(recipe)
+
+
+def cut(workspace: Workspace, recipe: Recipe) -> Iterable[Shard]:
+    """One shard; images are looked at themselves, too, and of clips the keyframes' features are enough."""
+    return gathering("keyframes", *([MAKER] if recipe.sources else []))(workspace, recipe)
+
+
 @stage(
     version=1,
     reads=("keyframes",),
     writes=("groups",),
-    settings=limit,
-    cut=gathering("keyframes"),
+    settings=settings,
+    cut=cut,
 )
 def dedup(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Samples with nearly the same picture in them, as groups named after their first sample."""
-    want: Dedup = ctx.settings
+    want = limit(ctx.recipe)
     owners: list[str] = []
     vectors: list[np.ndarray] = []
     for e in ctx.rows(Embedding):
@@ -61,5 +73,17 @@ def dedup(shard: Shard, ctx: Context) -> Iterator[Row]:
             pairs.add(pair)
             for owner in pair:
                 closest[owner] = max(closest.get(owner, -1.0), similarity)
+    if ctx.recipe.sources and ctx.recipe.images.shifted < 1:
+        for one, other, similarity in _shifted(ctx):
+            pairs.add((one, other))
+            for owner in (one, other):
+                closest[owner] = max(closest.get(owner, -1.0), similarity)
     for sample, first in sorted(components(pairs).items()):
         yield Group(sample, f"near-{first}", "near-duplicate", round(closest[sample], 4))
+
+
+def _shifted(ctx: Context) -> Iterator[tuple[str, str, float]]:
+    media = sorted((m.sample or "", m.path) for m in ctx.rows(Media) if m.role == "image")
+    pictures = (read_rgb(ctx.workspace.path(path)) for _, path in media)
+    for i, j, similarity in shifted_pairs(pictures, len(media), ctx.recipe.images.shifted, ctx.scratch / "small.raw"):
+        yield media[i][0], media[j][0], similarity
