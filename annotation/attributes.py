@@ -174,7 +174,7 @@ def saliency_of(seen: Region) -> str | None:
     return "faint" if contrast < 5 or ratio < 1 else "moderate"
 
 
-GROUPED = {"paired": "two", "clustered": "{} clustered", "aligned": "{} aligned", "scattered": "{} scattered"}
+GROUPED = {"paired": "two", "clustered": "{} clustered,", "aligned": "{} aligned,", "scattered": "{} scattered,"}
 LOOKS = {
     "linear": "line-like", "curved": "curved", "elongated": "elongated", "oval": "oval", "round": "roundish",
     "irregular": "irregularly shaped",
@@ -201,7 +201,7 @@ def sentence(of: Attributes) -> str:
     what = f"{scale}, {LOOKS[of.shape]} {name}"
     if of.distribution != "single":
         parts = GROUPED[of.distribution].format(COUNTS.get(of.number, str(of.number)))
-        what = f"{scale} {name} in {parts}, {LOOKS[of.shape]} parts"
+        what = f"{scale} {name} in {parts} {LOOKS[of.shape]} parts"
     first = f"{a(what)}{goes} {where(of.shares, of.position)}"
     if of.polarity is None:
         return f"{upper(first)}; it leaves no surroundings to compare it with."

@@ -47,6 +47,8 @@ class _Rule:
 class Vocabulary:
     nothing: re.Pattern[str]
     negation: re.Pattern[str]
+    spared: re.Pattern[str]
+    """What begins like a negation and is none: "not only"."""
     denial: re.Pattern[str]
     """The same before the name of a defect: "not regular scratches" are scratches."""
     read: tuple[tuple[re.Pattern[str], str], ...]
@@ -79,13 +81,12 @@ def _pattern(phrases: list[str], fragments: dict[str, str], unless: str = "") ->
 def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
     fragments = data["fragments"]
     between = r"(?:[\s-](?!(?:is|are|it|and|but|which|that|looks|appears)\b)[\w']+){0,3}?[\s-]?$"
-    negation = rf"(?!{data['not_negation']})(?:{data['negation']}){between}"
+    negation = rf"(?:{data['negation']}){between}"
     return Vocabulary(
         nothing=_pattern(data["nothing"], fragments),
         negation=re.compile(rf"(?<![\w-]){negation}"),
-        denial=re.compile(
-            rf"(?<![\w-])(?!{data['not_negation']})(?:{data['negation']})(?:[\s-](?:{data['denied']}))*[\s-]?$"
-        ),
+        spared=re.compile(data["not_negation"]),
+        denial=re.compile(rf"(?<![\w-])(?:{data['negation']})(?:[\s-](?:{data['denied']})){{0,4}}[\s-]?$"),
         read=tuple((re.compile(rf"\b{phrase}\b"), plain) for phrase, plain in data["read"].items()),
         ignore={name: _pattern(d["ignore"], fragments) for name, d in data["dimensions"].items()},
         rules=tuple(
@@ -128,7 +129,7 @@ def claims(text: str) -> list[Said]:
                     words,
                     rule.value,
                     _numbers(match, known),
-                    _turned(known.negation, clause, match.start()),
+                    _turned(known.negation, known, clause, match.start()),
                 )
                 found.append((at, match.start(), said))
             left[rule.dimension] = rule.says.sub(_strike, left[rule.dimension])
@@ -150,9 +151,11 @@ def _number(words: str, known: Vocabulary) -> float:
     return float(known.numbers[plain]) if plain in known.numbers else float(plain)
 
 
-def _turned(by: re.Pattern[str], clause: str, start: int) -> bool:
+def _turned(by: re.Pattern[str], known: Vocabulary, clause: str, start: int) -> bool:
     """Whether one of the last few words before a claim turns it round."""
-    return by.search(clause[max(start - 48, 0) : start]) is not None
+    first = max(start - 48, 0)
+    word = by.search(clause[first:start])
+    return word is not None and not known.spared.match(clause, first + word.start())
 
 
 def _types(clause: str, known: Vocabulary) -> list[tuple[int, Said]]:
@@ -162,7 +165,9 @@ def _types(clause: str, known: Vocabulary) -> list[tuple[int, Said]]:
     end = 0
     for m, family in sorted(matches, key=lambda f: (f[0].start(), -len(f[0][0]))):
         if m.start() >= end:
-            found.append((m.start(), Said("type", m[0], family, negated=_turned(known.denial, clause, m.start()))))
+            found.append(
+                (m.start(), Said("type", m[0], family, negated=_turned(known.denial, known, clause, m.start())))
+            )
             end = m.end()
     return found
 

@@ -41,7 +41,7 @@ RELIEF: dict[str, tuple[str, ...]] = {
     "dent": ("is sunken below the surface", "dips below the surface", "is pressed into the surface"),
     "hole": ("breaks through the surface", "is open, cutting through the surface", "pierces the surface"),
     "scratch": ("is cut into the surface", "is scored into the surface", "forms a groove in the surface"),
-    "crack": ("cuts into the surface", "parts the surface and cuts into it", "opens into a narrow groove"),
+    "crack": ("cuts into the surface", "parts the surface and cuts into it", "opens into a groove"),
     "broken": ("cuts into the body, where a piece has come away", "is hollow where a piece has come away"),
     "pitting": ("is sunken into the surface", "is eaten into the surface"),
     "burr": ("is raised above the surface", "stands proud of the surface"),

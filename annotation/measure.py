@@ -235,7 +235,7 @@ def _thickness(mask: np.ndarray) -> float:
     return 4.0 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3)[padded > 0].mean()) - 1.0
 
 
-GAPS = {"most": (0.0, 0.03), "parts": (0.006, 0.08), "fewest": (0.012, 0.2)}
+GAPS = {"most": (0.0, 0.03), "parts": (0.008, 0.08), "fewest": (0.012, 0.2)}
 """How parts are counted: half the gap that is bridged, as a share of the longest side, and the least area that
 counts, as a share of the largest part's."""
 
