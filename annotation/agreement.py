@@ -59,6 +59,8 @@ class Disagreement:
     likeness: float
     answers: tuple[str, ...]
     """Ids of the rows that differ."""
+    settled: bool
+    """Somebody has decided between them since."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,15 @@ def measure(
     tallies: dict[tuple[str, str, str], _Tally] = defaultdict(_Tally)
     disagreements: list[Disagreement] = []
     single: Counter[str] = Counter()
-    for task, round_, given in _groups(rows):
+    for task, round_, given, superseded in _groups(rows):
         if len(given) < 2:
             single[task] += len(given)
             continue
         compared = _compared(given, encode)
         alike = math.fsum(p.likeness for p in compared) / len(compared)
         if alike < min_agreement:
-            disagreements.append(Disagreement(given[0].sample, task, round_, alike, tuple(a.id for a in given)))
+            ids = tuple(a.id for a in given)
+            disagreements.append(Disagreement(given[0].sample, task, round_, alike, ids, superseded.issuperset(ids)))
         for slice_, name, pairs in _slices(compared):
             tallies[task, slice_, name].add(pairs, 1 / (len(given) - 1) if slice_ in UNITS else 1.0)
     found = [_agreement(key, tallies, confidence) for key in sorted(tallies, key=_in_order)]
@@ -154,8 +157,8 @@ class _Tally:
                 self.coincidences[b, a] += count * weight
 
 
-def _groups(rows: Iterable[Annotation]) -> Iterator[tuple[str, int, list[Annotation]]]:
-    """Task, round and independent answers, sample by sample."""
+def _groups(rows: Iterable[Annotation]) -> Iterator[tuple[str, int, list[Annotation], set[str | None]]]:
+    """Task, round, independent answers and the ids that any row supersedes, sample by sample."""
     last = ""
     for sample, of_it in groupby(rows, key=lambda a: a.sample):
         if sample < last:
@@ -166,7 +169,7 @@ def _groups(rows: Iterable[Annotation]) -> Iterator[tuple[str, int, list[Annotat
             if a.author_kind == "person":
                 work[a.task, a.round].append(a)
         for (task, round_), said in sorted(work.items()):
-            yield task, round_, answers(said)
+            yield task, round_, answers(said), {a.supersedes for a in said}
 
 
 def _compared(given: list[Annotation], encode: Encode | None) -> list[_Pair]:
@@ -210,8 +213,9 @@ def _agreement(key: Key, tallies: Mapping[Key, _Tally], confidence: float) -> Ag
     coincidences: Mapping[tuple[str, str], float] = tally.coincidences
     if slice_ == "class":
         coincidences = against_rest(tallies[task, "all", ""].coincidences, name)
-    of_pairs = [t for k, t in tallies.items() if k[:2] == (task, "pair")]
-    two = tally if slice_ == "pair" else of_pairs[0] if slice_ == "all" and len(of_pairs) == 1 else None
+    # Over all, kappa has a meaning only where the task was the work of just two people.
+    of_pairs = [t for k, t in tallies.items() if k[:2] == (task, "pair")] if slice_ == "all" else [tally]
+    two = of_pairs[0] if slice_ in ("all", "pair") and len(of_pairs) == 1 else None
     return Agreement(
         task=task, slice=slice_, name=name, samples=tally.samples, pairs=tally.pairs,
         measure=max(tally.measures, key=lambda m: (tally.measures[m], m)), likeness=mean, low=low, high=high,
