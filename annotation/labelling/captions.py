@@ -61,7 +61,7 @@ def prediction(item: Item) -> list[dict[str, Any]]:
         return []
     text = tidy(item.judged[TASK].text or "")
     place = next((str(n) for n, a in enumerate(offered(item), 1) if tidy(a.text or "") == text), None)
-    stars = [s for s in content(item.judged[TASK], item.sample).scores if s.name == RATING]
+    stars = [s for s in content(item, TASK).scores if s.name == RATING]
     return [
         *([chosen("caption_choice", [place]), written("caption", shown(text))] if place else []),
         *({"id": RATING, "from_name": RATING, "to_name": "shown", "type": "rating", "value": {"rating": int(s.value)}}

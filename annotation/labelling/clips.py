@@ -22,7 +22,7 @@ def data(item: Item) -> dict[str, Any]:
 
 
 def prediction(item: Item) -> list[dict[str, Any]]:
-    spans = content(item.judged[TASK], item.sample).intervals if TASK in item.judged else None
+    spans = content(item, TASK).intervals if TASK in item.judged else None
     bars = [
         Region(f"visible-{n}", "interval", LABEL, [float(i.start_frame), float(i.end_frame)])
         for n, i in enumerate(spans or ())

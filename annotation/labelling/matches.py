@@ -1,9 +1,11 @@
 """Whether a picture shows the class that it is said to show (MMIO-80K, expert checks)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from annotation.labelling.project import Answer, Content, Item, Project, Said, answer, chosen, content, medium
+from annotation.labelling.words import said as unshown
 from annotation.labelling.words import shown
 from schemas.errors import BadInput
 
@@ -18,12 +20,14 @@ def data(item: Item) -> dict[str, Any]:
     return {
         "shown": medium(item, "image", "unmarked"),
         "label": label,
+        "text": shown(says) if says is not None else None,
+        "guessed": bool(item.judged[TASK].choices),
         "claim": shown(f"{label.replace('_', ' ')}{f': {says}' if says else ''}"),
     }
 
 
 def prediction(item: Item) -> list[dict[str, Any]]:
-    said = content(item.judged[TASK], item.sample)
+    said = content(item, TASK)
     return [chosen("match", said.choices)] if said.choices else []
 
 
@@ -35,7 +39,10 @@ def answers(result: Sequence[Any], data: Mapping[str, Any]) -> list[Answer]:
     if match == "other" and not other:
         raise said.bad("says another class, and not which")
     label = {"yes": str(data["label"]), "other": other}.get(match)
-    return [answer(TASK, data, Content(label=label, choices=[match]), comment=said.text("comment"))]
+    text = unshown(data["text"]) if match == "yes" and data["text"] is not None else None
+    found = answer(TASK, data, Content(label=label, text=text, choices=[match]), comment=said.text("comment"))
+    # Where nobody has guessed yet, there is nothing to be corrected.
+    return [found if data["guessed"] else replace(found, status="accepted")]
 
 
 MATCH = Project(

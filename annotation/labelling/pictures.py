@@ -30,7 +30,7 @@ def project(name: str, title: str, instruction: str) -> Project:
 def prediction(item: Item, *tasks: str) -> list[dict[str, Any]]:
     """The regions of the judged annotations of `tasks`."""
     size = {"width": item.sample.width, "height": item.sample.height, "frames": item.sample.frames, "frame": item.frame}
-    found = [content(item.judged[t], item.sample) for t in tasks if t in item.judged]
+    found = [content(item, t) for t in tasks if t in item.judged]
     return [entry for c in found for entry in results(c.regions, c.relations, picture(size))]
 
 

@@ -1,10 +1,11 @@
 """What all labelling projects have in common: what is put before a person, and what comes back."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from annotation.labelling.regions import Picture, from_mask, joined
+from annotation.labelling.regions import Picture, from_mask, joined, pixel
 from annotation.labelling.words import said, shown, tidy
 from schemas.digests import digest
 from schemas.errors import BadInput
@@ -103,7 +104,7 @@ class Project:
             "frames": sample.frames or 0,
             "frame": item.frame,
             "fps": sample.fps or 0,
-            "judged": {t: {"id": a.id, "content": meaning(content(a, sample))} for t, a in item.judged.items()},
+            "judged": {t: {"id": a.id, "content": meaning(content(item, t))} for t, a in item.judged.items()},
             **self.data(item),
         }
         result = self.prediction(item)
@@ -124,15 +125,22 @@ def medium(item: Item, *roles: str) -> str:
     raise BadInput(f"sample {item.sample.id}: has no {' or '.join(roles)} to show; build it again")
 
 
-def content(a: Annotation, sample: Sample) -> Content:
-    """What a row says, masks as regions to brush at, intervals in order."""
+def content(item: Item, task: str) -> Content:
+    """What the judged annotation says as it comes back: masks as regions to brush at, points in 32 bits, intervals in
+    order. Regions of other frames than the item's are left out."""
+    a, sample = item.judged[task], item.sample
     label = a.label or sample.defect
     masks = [from_mask(m, label, f"mask-{n}") for n, m in enumerate(a.masks or ())] if not a.regions else []
+
+    def placed(r: Region) -> Region:
+        r = replace(r, points=[pixel(v) for v in r.points])
+        return r if r.kind == "interval" else replace(r, width=sample.width, height=sample.height, frame=item.frame)
+
     return Content(
         label=a.label,
         text=tidy(a.text) if a.text is not None else None,
         intervals=joined(a.intervals) if a.intervals is not None else None,
-        regions=[*a.regions, *masks],
+        regions=[placed(r) for r in (*a.regions, *masks) if item.frame is None or r.frame in (None, item.frame)],
         relations=a.relations,
         choices=a.choices,
         scores=[s for s in a.scores if s.name == RATING],
@@ -162,6 +170,14 @@ def answer(task: str, data: Mapping[str, Any], content: Content, verdict: str = 
         return Answer(task, was.get("id"), "rejected", comment=comment)
     unchanged = meaning(content) == was.get("content")
     return Answer(task, was.get("id"), "accepted" if unchanged or not was else "corrected", content, comment)
+
+
+def lead_time_s(exported: Mapping[str, Any]) -> float | None:
+    """How long the person took, of an exported annotation; None where that is not told, or cannot be."""
+    value = exported.get("lead_time")
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+        return None
+    return float(value)
 
 
 def picture(data: Mapping[str, Any], tag: str = "shown", label_tag: str = "class") -> Picture:

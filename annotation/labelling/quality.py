@@ -40,8 +40,8 @@ def semantic_answers(result: Sequence[Any], data: Mapping[str, Any]) -> list[Ans
 
 def _said(item: Item) -> str:
     rows = []
-    for task, a in item.judged.items():
-        c = content(a, item.sample)
+    for task in item.judged:
+        c = content(item, task)
         words = " · ".join([*filter(None, (c.label, c.text)), *c.choices])
         rows.append(("measured", task.replace("_", " "), words))
     return table(rows)

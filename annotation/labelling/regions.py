@@ -217,7 +217,12 @@ def _number(id_: str, value: Any) -> float:
 
 def _pixels(percent: float, side: int) -> float:
     """Rounded to 32 bits as rows are: what was pushed comes back to the bit, since per cent are of 64."""
-    return float(np.float32(percent / 100 * side))
+    return pixel(percent / 100 * side)
+
+
+def pixel(value: float) -> float:
+    """As rows keep it."""
+    return float(np.float32(value))
 
 
 def _texts(entry: Mapping[str, Any], keys: Sequence[str]) -> list[str]:

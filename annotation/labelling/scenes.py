@@ -32,7 +32,7 @@ def data(item: Item) -> dict[str, Any]:
     hazards = [(level, hazard) for level in LEVELS[:3] for hazard in scenario[level]]
     return {
         "shown": medium(item, "image"),
-        "scenario": shown(scenario["title"]),
+        "scenario": f"Hazards: {shown(scenario['title'])}",
         "hazards": [{"value": f"{level} · {hazard}", "alias": hazard} for level, hazard in hazards],
         "severity": {hazard: level for level, hazard in hazards},
     }
@@ -43,7 +43,7 @@ def prediction(item: Item) -> list[dict[str, Any]]:
     if "scene" in item.judged:
         found.append(written("scene", shown(item.judged["scene"].text or "")))
     if "safety_level" in item.judged:
-        said = content(item.judged["safety_level"], item.sample)
+        said = content(item, "safety_level")
         found += [chosen("hazards", said.choices)] if said.choices else []
         found.append(chosen("level", [said.label or ""]))
     return found

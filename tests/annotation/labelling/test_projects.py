@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.labelling.configuration import Class, configuration
-from annotation.labelling.project import Answer, Content, Item, content, meaning
+from annotation.labelling.project import Answer, Content, Item, content, lead_time_s, meaning
 from annotation.labelling.projects import PROJECTS
+from annotation.labelling.regions import to_mask
 from annotation.labelling.scenes import criteria
 from annotation.labelling.words import said, shown, table, tidy
 from schemas.errors import BadInput, CallError
@@ -56,7 +57,7 @@ def test_what_is_accepted_as_it_was_comes_back_exactly(key: tuple[str, str]) -> 
     }  # fmt: skip
     if not key[0].startswith("quality"):
         for a in found:
-            judged = content(item.judged[a.task], item.sample)
+            judged = content(item, a.task)
             assert a.content == judged
 
 
@@ -156,6 +157,29 @@ def test_another_class_is_named() -> None:
     assert answers("match", "image", match="no")["match"].content == Content(choices=["no"])
     with pytest.raises(BadInput, match="and not which"):
         answers("match", "image", match="other")
+
+
+def test_where_nobody_has_guessed_there_is_nothing_to_correct() -> None:
+    fresh = Item(examples.sample(), {"image": "x"}, {"match": examples.said("match", label="cone", text="A <cone>")})
+    data = PROJECTS["match"].task(fresh, 1)["data"]
+    (found,) = PROJECTS["match"].answers(clicks(match="yes"), data)
+    assert (found.status, found.content) == ("accepted", Content(label="cone", text="A <cone>", choices=["yes"]))
+
+
+def test_the_masks_of_one_frame_are_brushed_at() -> None:
+    masks = [to_mask(dataclasses.replace(r, frame=n)) for n, r in enumerate(examples.regions("brush") * 2)]
+    item = Item(examples.sample(), {"image": "x"}, {"mask": examples.said("mask", masks=masks)}, frame=1)
+    task = PROJECTS["mask"].task(item, 1)
+    (found,) = PROJECTS["mask"].answers(task["predictions"][0]["result"] + clicks(verdict="accept"), task["data"])
+    (region,) = found.content.regions
+    assert (found.status, region.label, to_mask(region)) == ("accepted", "crack", masks[1])
+
+
+@pytest.mark.parametrize(("told", "seconds"), [
+    (12, 12.0), (0.5, 0.5), (None, None), (-1, None), ("9", None), (True, None), (float("nan"), None),
+])  # fmt: skip
+def test_lead_time_is_told_or_none(told: Any, seconds: float | None) -> None:
+    assert lead_time_s({"lead_time": told}) == seconds
 
 
 def test_a_quality_verdict_is_one_for_the_whole_picture() -> None:
