@@ -79,6 +79,8 @@ def region_iou(one: Region, other: Region) -> float:
         return interval_iou([_span(one)], [_span(other)])
     if all(r.kind == "box" and not r.rotation_deg for r in (one, other)):
         return _box_iou(one.points, other.points)
+    if _apart(one, other):
+        return 0.0
     height, width = _extent(one, other)
     a, b = _raster(one, height, width), _raster(other, height, width)
     if a["size"] != b["size"]:
@@ -128,6 +130,16 @@ def _box_iou(one: Sequence[float], other: Sequence[float]) -> float:
     both = across * down
     union = one[2] * one[3] + other[2] * other[3] - both
     return both / union if union > 0 else 0.0
+
+
+def _apart(one: Region, other: Region) -> bool:
+    """Two outlines whose upright bounds do not meet: most pairs of a picture, and no raster is needed for them."""
+    if one.counts or other.counts:
+        return False
+    bounds = [(min(v), max(v)) for r in (one, other) for v in zip(*_corners(r), strict=True)]
+    if len(bounds) < 4:
+        return True  # an outline without a point
+    return any(bounds[i][1] < bounds[i + 2][0] or bounds[i + 2][1] < bounds[i][0] for i in (0, 1))
 
 
 def _extent(*regions: Region) -> tuple[int, int]:
