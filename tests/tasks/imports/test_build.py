@@ -106,7 +106,7 @@ def test_equal_pictures_are_one_instance_and_similar_ones_one_group(folder: Path
     near = np.clip(sets.picture(7, 100, 80) * 1.1 + 8, 0, 255).astype(np.uint8)
     similar = sets.write(folder / "xsdd" / "red iron" / "copy.jpg", near, quality=50)
     workspace = Workspace.create(folder / "ws")
-    build(workspace, recipe(folder))
+    build(workspace, recipe(folder, images={"side": 64, "shifted": 1}))
     ids = {s.source.split("/")[-1]: s for s in workspace.rows(Sample)}
     one, two, three = ids[original.name], ids[twin.name], ids[similar.name]
     assert one.instance == two.instance != three.instance
