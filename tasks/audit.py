@@ -135,7 +135,7 @@ def _audited(lines: list[_Line], folder: Path, encode: Encode) -> Iterator[Audit
         seen, problem = None, ""
         if line.mask and not line.image:
             problem = "has a mask but no image; give both to have the claims checked"
-        elif line.mask:
+        elif line.image:
             try:
                 seen = _seen(folder, line.image, line.mask)
             except BadInput as e:
@@ -149,13 +149,17 @@ def _audited(lines: list[_Line], folder: Path, encode: Encode) -> Iterator[Audit
 
 
 @lru_cache(maxsize=2)
-def _seen(folder: Path, image: str, mask: str) -> Attributes:
-    """Several captions of one image share it."""
+def _seen(folder: Path, image: str, mask: str) -> Attributes | None:
+    """What is measured in an image, None without a mask; several captions of one image share it."""
+    if not mask:
+        _read(folder, image)
+        return None
     marked = _read(folder, mask)
     if marked.ndim == 3:
         marked = marked[:, :, :3].max(axis=2)
+    picture = _read(folder, image)
     try:
-        return attributes(_read(folder, image), marked > 0)
+        return attributes(picture, marked > 0)
     except BadInput as e:
         raise BadInput(f"{image}: {e}") from None
 

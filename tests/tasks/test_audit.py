@@ -90,6 +90,7 @@ def test_lines_that_cannot_be_read_are_told_and_the_others_go_on(folder: Path, b
     [
         ({"image": "none.png"}, "none.png: no such file"),
         ({"mask": "none.png"}, "none.png: no such file"),
+        ({"image": "none.png", "mask": ""}, "none.png: no such file"),
         ({"mask": "short.png"}, "a.png: the mask is 160x50 pixels, its picture 160x120"),
         ({"image": "broken.png"}, "broken.png: cannot be read as a picture"),
         ({"image": "."}, "no such file"),
