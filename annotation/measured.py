@@ -51,6 +51,10 @@ def describe(evidence: Evidence, asks: str = "open", candidate: int = 0, tempera
     def pick(options: Sequence[str]) -> str:
         return options[int(rng.integers(len(options)))] if rng.random() < temperature else options[0]
 
+    if evidence.mask is None and evidence.defect:
+        # The label says that there is a defect, and nothing says where: no more than that can be stated.
+        name, item = evidence.defect.replace("_", " "), evidence.object.replace("_", " ") or "part"
+        return f"The picture shows {name} on a {item}."
     if evidence.mask is None:
         return flawless(_figure(evidence), evidence.object.replace("_", " ") or "part", pick)
     said = Clauses(attributes(evidence.picture, evidence.mask, evidence.defect, evidence.facts), evidence, pick)

@@ -203,3 +203,9 @@ def test_another_model_is_refused() -> None:
     request = Request("gpt-4o", "", "", "open", 0, 0.9, 300, evidence=evidence(ellipse(40, 30, 12, 12)))
     with pytest.raises(DefectoryError, match=r"measured gpt-4o: there is only geometry-1"):
         asyncio.run(Measured().answer(request))
+
+
+def test_a_defect_that_nobody_marked_is_named_and_not_denied() -> None:
+    plain = np.full((32, 32, 3), 128, np.uint8)
+    evidence = Evidence(picture=plain, mask=None, object="steel strip", defect="red_iron", facts=None, seed=1)
+    assert describe(evidence, "open", 0, 0.9) == "The picture shows red iron on a steel strip."
