@@ -67,7 +67,8 @@ def main() -> None:
     ]
     finish(
         "caption_throughput", timed / ours_s / ideal, rows, cpu_s_per_sample=round(cpu_s / timed, 4),
-        processors_had=round(cpu_s / ours_s, 2), processors_needed=round(cpu_s / timed * ideal, 2), sequential_ratio=round(3 / sequential_s / ideal, 4),
+        processors_had=round(cpu_s / ours_s, 2), processors_needed=round(cpu_s / timed * ideal, 2),
+        sequential_ratio=round(3 / sequential_s / ideal, 4),
         memory_mb={str(n): round(m, 1) for n, m in memory.items()},
         memory_growth=round(memory[many] / memory[100], 3),
     )  # fmt: skip
