@@ -119,7 +119,8 @@ def test_equal_pictures_are_one_instance_and_similar_ones_one_group(folder: Path
 
 def test_the_split_is_seven_to_three_within_every_class(tmp_path: Path) -> None:
     sets.class_folders(tmp_path / "xsdd", per_class=20)
-    wanted = recipe(tmp_path, sources=[{"name": "xsdd", "path": str(tmp_path / "xsdd")}])
+    one = [{"name": "xsdd", "path": str(tmp_path / "xsdd")}]
+    wanted = recipe(tmp_path, sources=one, images={"side": 64, "shifted": 1})
     workspace = Workspace.create(tmp_path / "ws")
     build(workspace, wanted)
     defect = {s.id: s.defect for s in workspace.rows(Sample)}
