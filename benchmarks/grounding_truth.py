@@ -1,7 +1,7 @@
 """How well planted contradictions in captions are found, and how often true captions are accused.
 
 Defects of known place, tone, direction, number, size and shape are drawn on made and on real textures (X-SDD, where it
-is present); captions come from eight styles of writing (`grounding_captions.yaml`), four of which were held out from
+is present); captions come from ten styles of writing (`grounding_captions.yaml`), two of which were held out from
 building, and from the `measured` provider. Per kind, the caption with the true words and the one with a planted wrong
 word are compared: a hit is a contradiction of that kind in the latter, a false alarm one in the former.
 """
@@ -275,7 +275,7 @@ def main() -> None:
     for made, rng in cases(120 if options.quick else 800):
         for half, known in styles.items():
             for style in known.values():
-                judge(made, style, half, rng, tallies, whole, options.errors)
+                judge(made, style, half, rng, tallies, whole, options.errors and half == "building")
         measured(made, rng, tallies, whole, options.errors)
     rows = [
         {"captions": half, "kind": kind, "planted": t.planted, "precision": t.precision, "recall": t.recall}
