@@ -68,37 +68,83 @@ def gate(
 ) -> Gate:
     """Whether every annotation of `samples` lies in batches that passed all their rounds.
 
-    A round counts when it was drawn from the whole batch and is as large as `want` asks for; drawn more than once, it
-    has to pass each time. Recipes that ask for no rounds pass.
+    A round that was drawn more than once has to pass each time. Recipes that ask for no rounds pass.
     """
     if not want.rounds:
         return Gate(True, [], ())
-    all_batches, by_batch = list({b.id: b for b in batches}.values()), defaultdict(list)
+    everything = list(batches)
+    rounds = list(rounds_of(everything, given, want))
+    covered: dict[str, set[str]] = {task: set() for task in tasks}
+    for batch, _ in in_force(everything):
+        for task in covered.keys() & set(tasks_of(batch)):
+            covered[task].update(batch.samples)
+    outside = sum(any(sample not in of_task for of_task in covered.values()) for sample in samples)
+    outcomes = [o for r in rounds for o in r.outcomes]
+    passed = bool(rounds) and not outside and all(r.passed for r in rounds)
+    return Gate(passed, outcomes, tuple(_sentences(outcomes, sum(not r.outcomes for r in rounds), outside, want)))
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be done next."""
+
+    draw: list[tuple[Batch, int]]
+    """Batches and the round that is to be drawn from each: the first, or the one after a round that passed."""
+    again: list[Batch]
+    """Batches that failed and go back to annotation."""
+
+
+def due(batches: Iterable[Batch], given: Iterable[Verdict], want: Quality) -> Due:
+    """The rounds that can be drawn now and the batches that have failed; both empty when people have to act first."""
+    draw, failed = [], []
+    by_batch: dict[str, list[Round]] = defaultdict(list)
+    for r in rounds_of(batches, given, want):
+        by_batch[r.batch.id].append(r)
+    for rounds in by_batch.values():
+        if any(o.passed is False for r in rounds for o in r.outcomes):
+            failed.append(rounds[0].batch)
+            continue
+        first = min((r.round for r in rounds if not r.passed), default=None)
+        if first and any(not r.outcomes for r in rounds if r.round == first):
+            draw.append((rounds[0].batch, first))
+    return Due(draw, failed)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round that one kind of annotations in one batch has to pass."""
+
+    batch: Batch
+    kind: Kind
+    round: int
+    outcomes: list[Outcome]
+    """Of each time that it was drawn; empty where it was not."""
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.outcomes) and all(o.passed for o in self.outcomes)
+
+
+def rounds_of(batches: Iterable[Batch], given: Iterable[Verdict], want: Quality) -> Iterator[Round]:
+    """All rounds that the batches in force have to pass, drawn or not.
+
+    A draw counts when it is from the whole batch and as large as `want` asks for.
+    """
+    everything = {b.id: b for b in batches}
+    by_batch, drawn_of = defaultdict(list), defaultdict(list)
     for v in given:
         by_batch[v.batch].append(v)
-    drawn_of = defaultdict(list)
-    for q in all_batches:
+    for q in sorted(everything.values(), key=lambda b: b.id):
         if q.kind == "quality":
-            drawn_of[q.parent].append(q)
-    outcomes: list[Outcome] = []
-    waiting: list[tuple[str, Kind, int]] = []
-    covered: set[tuple[str, str]] = set()
-    for batch, kinds in in_force(all_batches):
-        covered.update((task, sample) for task in tasks_of(batch) for sample in batch.samples)
+            drawn_of[q.parent, settings_of(q)["kind"], q.round].append(q)
+    for batch, kinds in in_force(everything.values()):
+        samples = set(batch.samples)
         for kind in kinds:
-            size = plan(len(set(batch.samples)), kind, want).size
+            size = plan(len(samples), kind, want).size
             for round_ in range(1, want.rounds + 1):
-                counted = [
-                    outcome(q, by_batch[q.id]) for q in drawn_of[batch.id]
-                    if q.round == round_ and settings_of(q)["kind"] == kind
-                    and len(q.samples) >= size and set(q.samples) <= set(batch.samples)
-                ]  # fmt: skip
-                outcomes += counted
-                if not counted:
-                    waiting.append((batch.id, kind, round_))
-    outside = sum(any((task, sample) not in covered for task in tasks) for sample in samples)
-    passed = bool(covered) and not outside and not waiting and all(o.passed for o in outcomes)
-    return Gate(passed, outcomes, tuple(_sentences(outcomes, len(waiting), outside, want)))
+                draws = drawn_of[batch.id, kind, round_]
+                counted = [q for q in draws if len(q.samples) >= size and samples.issuperset(q.samples)]
+                yield Round(batch, kind, round_, [outcome(q, by_batch[q.id], want) for q in counted])
 
 
 def accuracy(outcomes: Sequence[Outcome], confidence: float) -> tuple[float, float, float]:

@@ -76,13 +76,18 @@ def plan(population: int, kind: Kind, want: Quality) -> acceptance.Plan:
     """
     share = Fraction(str(want.visual if kind == "visual" else want.semantic))
     size = min(population, max(1, math.ceil(population * share)))
-    allowed = acceptance.above(size, want.min_accuracy)
     if want.plan == "acceptance":
         asked = acceptance.plan(population, want.good, want.bad, want.producer_risk, want.consumer_risk)
         size = max(size, asked.size)
-        most = acceptance.most_allowed(population, size, want.bad, want.consumer_risk)
-        allowed = min(acceptance.above(size, want.min_accuracy), most)
-    return acceptance.described(population, size, allowed, want.good, want.bad)
+    return acceptance.described(population, size, allowed(population, size, want), want.good, want.bad)
+
+
+def allowed(population: int, size: int, want: Quality) -> int:
+    """The most errors among `size` judged samples with which a round passes; -1 where even none is too many."""
+    most = acceptance.above(size, want.min_accuracy)
+    if want.plan == "acceptance":
+        most = min(most, acceptance.most_allowed(population, size, want.bad, want.consumer_risk))
+    return most
 
 
 def workers(annotations: Iterable[Annotation], batch: Batch) -> dict[str, set[str]]:
@@ -185,17 +190,21 @@ def verdicts(batch: Batch, given: Iterable[Verdict]) -> list[Verdict]:
     )
 
 
-def outcome(batch: Batch, given: Iterable[Verdict]) -> Outcome:
-    """Whether a round passed: a sample is erroneous if anybody found anything in it wrong."""
-    settings = settings_of(batch)
-    said: dict[str, bool] = {}
+def outcome(batch: Batch, given: Iterable[Verdict], want: Quality) -> Outcome:
+    """Whether a round passed, by what the recipe asks for now.
+
+    A sample is erroneous if anybody found anything in it wrong. A verdict on one that was not drawn counts for nothing.
+    """
+    asked, said = set(batch.samples), dict[str, bool]()
     for v in verdicts(batch, given):
-        said[v.sample] = said.get(v.sample, False) or v.verdict == "rejected"
-    errors, allowed = sum(said.values()), int(settings["allowed"])
+        if v.sample in asked:
+            said[v.sample] = said.get(v.sample, False) or v.verdict == "rejected"
+    errors, population = sum(said.values()), batch.population or len(batch.samples)
+    most = allowed(population, len(batch.samples), want)
     return Outcome(
-        batch=batch.id, parent=batch.parent or "", kind=settings["kind"], round=batch.round,
-        population=batch.population or len(batch.samples), size=len(batch.samples), judged=len(said), errors=errors,
-        allowed=allowed, passed=errors <= allowed if len(said) == len(batch.samples) else None,
+        batch=batch.id, parent=batch.parent or "", kind=settings_of(batch)["kind"], round=batch.round,
+        population=population, size=len(batch.samples), judged=len(said), errors=errors, allowed=most,
+        passed=errors <= most if len(said) == len(batch.samples) else None,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from schemas.review import Quality
 from schemas.rows import Annotation, Batch, Verdict, annotation
 from tasks import quality
 from tasks.drawing import allocated, assigned, drawn
-from tasks.passing import accuracy, again, gate, remarks
+from tasks.passing import accuracy, again, due, gate, remarks
 
 WANT = Quality(rounds=2)
 SAMPLES = [f"s{n:03}" for n in range(100)]
@@ -186,7 +186,7 @@ def test_a_sample_is_erroneous_if_anything_in_it_is() -> None:
     assert [(v.task, v.verdict, v.findings, v.batch) for v in found] == [
         ("box", "rejected", ["missing_object"], q.id), ("mask", "accepted", [], q.id),
     ]  # fmt: skip
-    assert (quality.outcome(q, found).judged, quality.outcome(q, found).errors) == (1, 1)
+    assert (quality.outcome(q, found, WANT).judged, quality.outcome(q, found, WANT).errors) == (1, 1)
 
 
 def test_judging_again_adds_nothing_and_a_changed_mind_supersedes() -> None:
@@ -217,16 +217,17 @@ def test_what_does_not_belong_is_refused() -> None:
 def test_a_round_is_open_until_every_sample_is_judged() -> None:
     (q,) = draw(work())
     found = judged(q)
-    assert quality.outcome(q, found[:-1]).passed is None
-    assert quality.outcome(q, found).passed is True
-    assert quality.outcome(q, judged(q, q.samples[:1])).passed is False  # 90 % is not more than 95 %
+    assert quality.outcome(q, found[:-1], WANT).passed is None
+    assert quality.outcome(q, found, WANT).passed is True
+    elsewhere = dataclasses.replace(found[-1], id="other", sample="elsewhere")
+    assert quality.outcome(q, [*found[:-1], elsewhere], WANT).passed is None
+    assert quality.outcome(q, judged(q, q.samples[:1]), WANT).passed is False  # 90 % is not more than 95 %
 
 
 def test_exactly_the_wanted_accuracy_is_not_enough() -> None:
-    want = Quality(rounds=1, semantic=1.0)
-    (q,) = draw(work(), want=want)
-    assert quality.outcome(q, judged(q, q.samples[:5])).passed is False
-    assert quality.outcome(q, judged(q, q.samples[:4])).passed is True
+    (q,) = draw(work(), want=Quality(semantic=1.0))
+    assert quality.outcome(q, judged(q, q.samples[:5]), WANT).passed is False
+    assert quality.outcome(q, judged(q, q.samples[:4]), WANT).passed is True
 
 
 # --- the gate ---------------------------------------------------------------------------------------
@@ -312,3 +313,27 @@ def test_rounds_are_stated_with_accuracy_and_interval() -> None:
     assert rule == "It takes 2 rounds with an accuracy of more than 95% each."
     share, low, high = accuracy([o for o in found.outcomes if o.round == 2], 0.95)
     assert low < share == 0.9 < high < 1
+
+
+def test_a_stricter_recipe_judges_the_same_verdicts_more_strictly() -> None:
+    (q,) = draw(work(), want=Quality(semantic=1.0))
+    found = judged(q, q.samples[:3])
+    assert quality.outcome(q, found, Quality(rounds=2)).passed is True
+    assert quality.outcome(q, found, Quality(rounds=2, min_accuracy=0.97)).passed is False
+
+
+def test_what_is_due_follows_from_the_rows() -> None:
+    batch = work()
+
+    def next_(batches: list[Batch], verdicts: list[Verdict]) -> tuple[list[tuple[str, int]], list[str]]:
+        found = due(batches, verdicts, WANT)
+        return [(b.id, n) for b, n in found.draw], [b.id for b in found.again]
+
+    assert next_([batch], []) == ([(batch.id, 1)], [])
+    assert next_([batch, *draw(batch)], []) == ([], [])  # people have to judge first
+    assert next_(*rounds(batch, 0)) == ([(batch.id, 2)], [])
+    assert next_(*rounds(batch, 0, 0)) == ([], [])
+    batches, verdicts = rounds(batch, 0, 1)
+    assert next_(batches, verdicts) == ([], [batch.id])
+    new = again(batch, gate(SAMPLES, ["caption"], batches, verdicts, WANT).outcomes)
+    assert next_([*batches, new], verdicts) == ([(new.id, 1)], [])
