@@ -18,7 +18,13 @@ SECTIONS = {
     "image": ("images", "caption", "review", "split"),
 }
 """What is said of how the samples were made, by their kind."""
-UNSAID = {"render": {"device", "blender", "frames_per_process", "stall_seconds"}, "caption": {"base_url", "budget_usd"}}
+UNSAID = {
+    "render": {"device", "blender", "frames_per_process", "stall_seconds"},
+    "caption": {
+        "base_url", "budget_usd", "budget_tokens", "batch", "concurrent", "requests_per_minute", "tokens_per_minute",
+        "timeout_s",
+    },
+}  # fmt: skip
 """Settings that say where something ran and not what came out, or that are nobody's business."""
 
 
