@@ -14,8 +14,11 @@ USABLE = "(usable)"
 NONE = "(none)"
 SAME_PLACE = 0.5
 """IoU from which two regions are the same thing, so that their classes can be compared."""
-KINDS = ("regions", "masks", "intervals", "choices", "text", "label")
-"""What an answer says, the most telling first: of two answers, the first that either of them holds is compared."""
+KINDS = ("regions", "masks", "intervals", "label", "choices", "text")
+"""What an answer says, the most telling first: of two answers, the first that either of them holds is compared.
+
+So of a safety level its hazards are not compared, and of an image's class not the words that go with it.
+"""
 
 
 def likeness(one: Annotation, other: Annotation, encode: Encode | None = None) -> float:
@@ -33,12 +36,12 @@ def likeness(one: Annotation, other: Annotation, encode: Encode | None = None) -
         return mask_iou(one.masks or [], other.masks or [])
     if kind == "intervals":
         return interval_iou(one.intervals or [], other.intervals or [])
+    if kind == "label":
+        return float(one.label == other.label)
     if kind == "choices":
         a, b = set(one.choices), set(other.choices)
         return len(a & b) / len(a | b)
-    if kind == "text":
-        return _cosine(one.text or "", other.text or "", encode)
-    return float(one.label == other.label)
+    return _cosine(one.text or "", other.text or "", encode)
 
 
 def _kind(one: Annotation, other: Annotation) -> str:
@@ -47,7 +50,7 @@ def _kind(one: Annotation, other: Annotation) -> str:
             return kind
     # Both are empty: no interval, no region.
     held = (k for k in ("masks", "intervals") if any(getattr(a, k) is not None for a in (one, other)))
-    return next(held, "label")
+    return next(held, "text")
 
 
 def compared_by(one: Annotation, other: Annotation, encode: Encode | None = None) -> str:
@@ -67,15 +70,16 @@ def classes(one: Annotation, other: Annotation) -> Pairs:
             return Counter()
         same = [(a, b) for a, b, iou in matched(one.regions, other.regions, labels=False) if iou >= SAME_PLACE]
         return Counter((one.regions[a].label, other.regions[b].label) for a, b in same)
+    if not any(getattr(a, kind) is not None or a.status == "rejected" for a in (one, other)):
+        return Counter()  # no region by either
     named = kind in ("choices", "label")
-    met = _value(one, named), _value(other, named)
-    return Counter() if met == (NONE, NONE) else Counter([met])
+    return Counter([(_value(one, named), _value(other, named))])
 
 
 def _value(a: Annotation, named: bool) -> str:
     if a.status == "rejected":
         return REFUSED
-    return (" + ".join(sorted(set(a.choices))) or a.label or NONE) if named else USABLE
+    return (a.label or " + ".join(sorted(set(a.choices))) or NONE) if named else USABLE
 
 
 def _cosine(one: str, other: str, encode: Encode | None) -> float:

@@ -122,6 +122,22 @@ def test_equal_answers_of_every_kind_are_fully_alike() -> None:
         assert likeness(one, refused) == likeness(refused, one) == float(value == {"status": "rejected"})
 
 
+def test_a_class_counts_for_more_than_what_goes_with_it() -> None:
+    """Whether image and class match: yes, no, or another class; two people who name different ones do not agree."""
+    yes = said("s", "a", "crack", choices=["yes"], text="A long crack.")
+    same, other, refused = (
+        said("s", "b", label, choices=[c]) for label, c in (("crack", "other"), ("dent", "other"), (None, "no"))
+    )
+    assert [likeness(yes, b) for b in (same, other, refused)] == [1.0, 0.0, 0.0]
+    assert likeness(refused, said("s", "c", choices=["no"])) == 1.0
+    found = measure([yes, refused]).agreements
+    assert {a.name for a in found if a.slice == "class"} == {"crack", "no"}
+    levels = [
+        said("s", who, "II", task="safety_level", choices=list(hazards)) for who, hazards in (("a", "xy"), ("b", "x"))
+    ]
+    assert likeness(*levels) == 1.0
+
+
 def test_texts_are_as_alike_as_their_sentences() -> None:
     def encode(texts: list[str]) -> np.ndarray:
         turns = {"a crack": 0.0, "a long crack": 0.5, "a dent": np.pi}
@@ -174,6 +190,8 @@ def test_classes_of_regions_are_compared_where_both_marked_the_same() -> None:
     assert whole.likeness == pytest.approx(2 * 1 / 5)  # one of five regions has a partner of its class
     assert {a.name for a in found.agreements if a.slice == "class"} == {"bolt", "valve", "pipe"}
     assert whole.measure == "IoU"
+    nothing = measure([marked("a"), marked("b")]).agreements
+    assert [(a.slice, a.likeness) for a in nothing if a.slice in ("all", "class")] == [("all", 1.0)]
 
 
 def test_disagreements_are_named_with_their_answers() -> None:
