@@ -127,7 +127,7 @@ def test_regions_are_drawn_and_accepted_by_hand_in_a_browser(desk: Desk, tmp_pat
         page.screenshot(path=tmp_path / "drawn.png")
 
         page.locator(".defectory").get_by_text("The regions are right").click()
-        page.get_by_role("button", name="Submit").click()
+        page.get_by_test_id("bottombar-submit-button").click()
         page.get_by_text(re.compile("Annotation saved|No more|queue")).first.wait_for()
         browser.close()
 
