@@ -14,7 +14,7 @@ from itertools import combinations, groupby
 from annotation.acceptance import wilson
 from annotation.chance import Pairs, against_rest, alpha, kappa
 from annotation.diversity import Encode
-from annotation.likeness import classes, compared_by, likeness
+from annotation.likeness import USABLE, classes, compared_by, likeness
 from schemas.errors import CallError
 from schemas.rows import Annotation
 
@@ -194,7 +194,7 @@ def _slices(pairs: list[_Pair]) -> Iterator[tuple[str, str, list[_Pair]]]:
     for slice_, names in (
         ("annotator", lambda p: p.authors),
         ("pair", lambda p: (" & ".join(p.authors),)),
-        ("class", lambda p: {value for pair in p.values for value in pair}),
+        ("class", lambda p: {value for pair in p.values for value in pair} - {USABLE}),
         ("batch", lambda p: p.batches),
     ):
         for name, of_it in having(names):

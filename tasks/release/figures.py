@@ -171,7 +171,8 @@ def tally(con: duckdb.DuckDBPyConnection, tables: dict[str, int], settings: dict
         found: list[tuple[Any, ...]] = con.sql(query).fetchall()
         return found
 
-    verdicts = ask("SELECT round, task, verdict, count(*) FROM verdicts GROUP BY ALL ORDER BY ALL")
+    # Those of quality rounds judge a sample of the work and are stated with their accuracy.
+    verdicts = ask("SELECT round, task, verdict, count(*) FROM verdicts WHERE batch IS NULL GROUP BY ALL ORDER BY ALL")
     return Tallies(
         media={
             r: (n, int(b)) for r, n, b in ask("SELECT role, count(*), sum(bytes) FROM media GROUP BY ALL ORDER BY 1")

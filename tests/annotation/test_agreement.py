@@ -218,6 +218,17 @@ def test_rounds_are_not_compared_with_each_other() -> None:
     assert (measure(rows).agreements, measure(rows).single) == ([], {"match": 2})
 
 
+def test_of_texts_it_counts_whether_they_could_be_used() -> None:
+    """Of ten samples, a rejects the first and b the first two."""
+    usable, refused = {"text": "A crack."}, {"status": "rejected"}
+    rows = [said(f"s{n}", who, task="caption", **(refused if n < bad else usable))
+            for n in range(10) for who, bad in (("a", 1), ("b", 2))]  # fmt: skip
+    found = measure(rows).agreements
+    whole = of(found, "all")
+    assert whole.likeness == pytest.approx(0.9) and whole.kappa == pytest.approx(0.6154, abs=1e-4)
+    assert [a.name for a in found if a.slice == "class"] == ["(rejected)"]
+
+
 def test_rows_that_are_not_sorted_are_refused() -> None:
     with pytest.raises(CallError, match="sorted by sample"):
         measure([said("s2", "a", "x"), said("s1", "a", "x")])

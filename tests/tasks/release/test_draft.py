@@ -79,6 +79,14 @@ def test_a_draft_until_both_rounds_passed(reviewed: Workspace, rounds: int, wron
     assert all(c.ok for c in verify(made.path)), [c for c in verify(made.path) if not c.ok]
 
 
+def test_the_cards_table_of_verdicts_is_of_the_review_alone(reviewed: Workspace) -> None:
+    before = (release(reviewed, WANTED).path / "README.md").read_text()
+    factory.run(judging(2), reviewed, WANTED)
+    after = (release(reviewed, WANTED).path / "README.md").read_text()
+    assert "| 1 | caption | accepted | 14 |" in before
+    assert "| 1 | caption | accepted | 14 |" in after and "| 2 | caption" not in after
+
+
 def test_nobody_judged_what_they_had_worked_on(reviewed: Workspace) -> None:
     factory.run(judging(2), reviewed, WANTED)
     assert {v.reviewer for v in reviewed.rows(Verdict) if v.batch} == {"reviewer-2", "reviewer-3"}
