@@ -13,11 +13,10 @@ TASK = "visible_interval"
 
 
 def data(item: Item) -> dict[str, Any]:
-    marked = item.media.get("marked")
     return {
         "unmarked": medium(item, "unmarked"),
-        "marked": marked or medium(item, "unmarked"),
-        "marked_title": "Defect in red" if marked else "No defect was made here: the same clip",
+        "marked": medium(item, "marked", "unmarked"),
+        "marked_title": "Defect in red" if "marked" in item.media else "No defect was made here: the same clip",
     }
 
 

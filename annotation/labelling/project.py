@@ -1,6 +1,7 @@
 """What all labelling projects have in common: what is put before a person, and what comes back."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -118,11 +119,17 @@ def title(sample: Sample) -> str:
     return shown(f"{sample.object}, {said_of}{clip}")
 
 
+ADDRESS = re.compile(r"/data/local-files/\?d=|(s3|gs|azure-blob|https?)://")
+
+
 def medium(item: Item, *roles: str) -> str:
-    """The address of the first of `roles` that is there. Raises BadInput for none."""
-    if found := next((item.media[role] for role in roles if role in item.media), None):
-        return found
-    raise BadInput(f"sample {item.sample.id}: has no {' or '.join(roles)} to show; build it again")
+    """The address of the first of `roles` that is there. Raises BadInput for none, or another kind of address."""
+    found = next((item.media[role] for role in roles if role in item.media), None)
+    if found is None:
+        raise BadInput(f"sample {item.sample.id}: has no {' or '.join(roles)} to show; build it again")
+    if not ADDRESS.match(found):
+        raise BadInput(f"sample {item.sample.id}: `{found:.60}` is no address of a file or an object store; push again")
+    return found
 
 
 def content(item: Item, task: str) -> Content:

@@ -22,6 +22,7 @@ from tests.annotation.labelling import examples
 from tests.annotation.labelling.examples import ANSWERED, CLASSES, FREQUENT, NASTY
 
 ITEMS = examples.items()
+STILL = ITEMS["mask", "image"].media
 
 
 def pushed(key: tuple[str, str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -160,7 +161,7 @@ def test_another_class_is_named() -> None:
 
 
 def test_where_nobody_has_guessed_there_is_nothing_to_correct() -> None:
-    fresh = Item(examples.sample(), {"image": "x"}, {"match": examples.said("match", label="cone", text="A <cone>")})
+    fresh = Item(examples.sample(), STILL, {"match": examples.said("match", label="cone", text="A <cone>")})
     data = PROJECTS["match"].task(fresh, 1)["data"]
     (found,) = PROJECTS["match"].answers(clicks(match="yes"), data)
     assert (found.status, found.content) == ("accepted", Content(label="cone", text="A <cone>", choices=["yes"]))
@@ -168,7 +169,7 @@ def test_where_nobody_has_guessed_there_is_nothing_to_correct() -> None:
 
 def test_the_masks_of_one_frame_are_brushed_at() -> None:
     masks = [to_mask(dataclasses.replace(r, frame=n)) for n, r in enumerate(examples.regions("brush") * 2)]
-    item = Item(examples.sample(), {"image": "x"}, {"mask": examples.said("mask", masks=masks)}, frame=1)
+    item = Item(examples.sample(), STILL, {"mask": examples.said("mask", masks=masks)}, frame=1)
     task = PROJECTS["mask"].task(item, 1)
     (found,) = PROJECTS["mask"].answers(task["predictions"][0]["result"] + clicks(verdict="accept"), task["data"])
     (region,) = found.content.regions
@@ -292,5 +293,8 @@ def test_an_item_without_a_picture_is_bad_input() -> None:
     item = dataclasses.replace(ITEMS["mask", "image"], media={})
     with pytest.raises(BadInput, match="sample sample-image: has no image to show"):
         PROJECTS["mask"].task(item, 1)
+    for address in ("javascript:alert(1)", "/etc/passwd", "data:text/html,x", ""):
+        with pytest.raises(BadInput, match="is no address of a file"):
+            PROJECTS["mask"].task(dataclasses.replace(item, media={"image": address}), 1)
     with pytest.raises(BadInput, match="has no class to be checked"):
-        PROJECTS["match"].task(Item(examples.sample(), {"image": "x"}), 1)
+        PROJECTS["match"].task(Item(examples.sample(), STILL), 1)
