@@ -38,6 +38,8 @@ class Images(Section):
     fit: Literal["stretch", "pad", "crop"] = "stretch"
     """How an image becomes square: stretched as published, padded with its edge, or cut to its centre. A mask follows
     its image."""
+    estimate: bool = True
+    """Where a source names a defect and marks no place, estimate its region from the picture; reviewers correct it."""
     taxonomy: str = ""
     """A taxonomy by name (`schemas/taxonomies/`) or file: which class of a source becomes which class; none keeps
     the sources' own names."""

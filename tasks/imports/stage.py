@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle
 
+from annotation import estimate
 from schemas import taxonomy
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
@@ -51,7 +52,7 @@ class Item:
 
 def settings(recipe: Recipe) -> dict[str, Any]:
     """What decides an imported image besides its files, its source and its class, which the shards hold."""
-    return recipe.images.model_dump(include={"side", "fit"})
+    return recipe.images.model_dump(include={"side", "fit", "estimate"})
 
 
 def root_of(spec: SourceSpec, workspace: Workspace) -> Path:
@@ -137,9 +138,12 @@ def _chosen(items: Iterable[Item | Problem], spec: SourceSpec, seed: int) -> Ite
         yield from sorted(found, key=lambda i: digest(seed, spec.name, i.found.path))[: spec.limit]
 
 
-@stage(name="import", version=1, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
+@stage(name="import", version=2, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
 def import_images(shard: Shard, ctx: Context) -> Iterator[Row]:
-    """Every image of a shard as a sample of kind `image`, with its class and, where there are any, masks and boxes."""
+    """Every image of a shard as a sample of kind `image`, with its class and, where there are any, masks and boxes.
+
+    Where a source marks no place, a mask is estimated from the picture, as the work of a rule.
+    """
     source, *items = shard.items
     spec = next(s for s in ctx.recipe.sources if s.name == source.name)
     root = root_of(spec, ctx.workspace)
@@ -190,6 +194,13 @@ def _rows(item: Item, source: Source, root: Path, ctx: Context) -> Iterator[Row]
     for (task, label), of_class in sorted(masks.items()):
         chosen = [Score("chosen", 1.0)] if label == found.label else []
         yield by_source(task=task, label=label, masks=of_class, scores=chosen)
+    if ctx.settings["estimate"] and not regions and item.defect != "none":
+        covered = estimate.region(pixels)
+        if covered is not None:
+            yield annotation(
+                sample=id_, task="mask", author_kind="rule", author="estimate", author_version="1", status="candidate",
+                label=found.label, masks=[encoded(covered)], scores=[Score("chosen", 1.0)],
+            )  # fmt: skip
 
 
 def _regions(item: Item, picture: Decoded, root: Path) -> Iterator[tuple[str, str, int, np.ndarray]]:
