@@ -13,6 +13,7 @@ import pytest
 
 from annotation.labelling.project import MODEL_VERSION, Answer, Item, Project, content
 from annotation.labelling.projects import PROJECTS
+from annotation.labelling.regions import to_mask
 from flows import services
 from tasks import review
 from tasks.review import Server
@@ -119,11 +120,26 @@ def test_regions_are_drawn_and_accepted_by_hand_in_a_browser(desk: Desk, tmp_pat
         page.locator(".defectory .classes").get_by_text("Object 203", exact=True).click()
         canvas = page.locator(".defectory canvas").last.bounding_box()
         assert canvas
+
+        def at(x: int, y: int) -> tuple[float, float]:
+            return canvas["x"] + x / WIDTH * canvas["width"], canvas["y"] + y / HEIGHT * canvas["height"]
+
         corners = [(320, 380), (420, 380), (420, 440)]
-        for x, y in [*corners, corners[0]]:
-            page.mouse.click(canvas["x"] + x / WIDTH * canvas["width"], canvas["y"] + y / HEIGHT * canvas["height"])
+        for corner in [*corners, corners[0]]:
+            page.mouse.click(*at(*corner))
             page.wait_for_timeout(400)
         playwright.expect(regions.get_by_text("Object 203")).to_be_visible()
+
+        # Another class, and a stroke of the brush.
+        page.keyboard.press("Escape")
+        page.locator(".defectory .lsf-toolbar button").nth(1).click()
+        page.get_by_placeholder("Search a class").fill("")
+        page.locator(".defectory .classes").get_by_text("Traffic Cone", exact=True).click()
+        page.mouse.move(*at(60, 430))
+        page.mouse.down()
+        page.mouse.move(*at(200, 430), steps=8)
+        page.mouse.up()
+        playwright.expect(regions.get_by_text("Traffic Cone")).to_be_visible()
         page.screenshot(path=tmp_path / "drawn.png")
 
         page.locator(".defectory").get_by_text("The regions are right").click()
@@ -137,8 +153,11 @@ def test_regions_are_drawn_and_accepted_by_hand_in_a_browser(desk: Desk, tmp_pat
     assert found.status == "corrected"
     same = [dataclasses.replace(r, id="") for r in found.content.regions]
     assert [dataclasses.replace(r, id="") for r in before] == same[: len(before)]
-    (new,) = same[len(before) :]
-    assert (new.kind, new.label) == ("polygon", "object_203")
-    assert new.points == pytest.approx([v for corner in corners for v in corner], abs=2)
+    drawn, brushed = same[len(before) :]
+    assert (drawn.kind, drawn.label) == ("polygon", "object_203")
+    assert drawn.points == pytest.approx([v for corner in corners for v in corner], abs=2)
+    assert (brushed.kind, brushed.label) == ("brush", "cone")
+    x, y, width, height = to_mask(brushed).box
+    assert (x + height / 2, x + width - height / 2, y + height / 2) == pytest.approx((60, 200, 430), abs=3)
     (link,) = found.content.relations
     assert link.labels == ["part of"]
