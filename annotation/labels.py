@@ -16,6 +16,7 @@ class Labels:
     rejected: set[str] = field(default_factory=set)
 
 
+WITHDRAWN = "withdrawn"
 FIRMNESS = {"candidate": 0, "accepted": 1, "corrected": 2, "rejected": 3}
 """Of two reviewers who disagree, the more critical one is heard: a release had rather lack a clip than a doubt."""
 
@@ -25,24 +26,34 @@ def _rank(a: Annotation) -> tuple[int, int, int, float, str, str]:
     return AUTHORITY[a.author_kind], a.round, FIRMNESS[a.status], chosen, a.author, a.id
 
 
-def standing(annotations: Iterable[Annotation]) -> list[Annotation]:
-    """The rows that still say something: not superseded, and not about something that is gone.
+def standing(annotations: Iterable[Annotation], withdrawn: bool = False) -> list[Annotation]:
+    """The rows that still say something: not superseded, not taken back, and not about something that is gone.
 
     A row that supersedes one which is no longer among `annotations` (its clip was rendered again, its
-    candidate made anew) judged what does not exist any more. Give all rows of the tasks in question.
+    candidate made anew) judged what does not exist any more. A withdrawal takes back all that its author said in
+    the rows before it, so that what they judged stands again; withdrawals themselves are among the rows only if
+    asked for. Give all rows of the tasks in question.
     """
     by_id = {a.id: a for a in annotations}
+    founded = [(a, before) for a in by_id.values() if (before := _before(a, by_id)) is not None]
+    taken_back = {
+        b.id for a, before in founded if a.status == WITHDRAWN for b in before if b.author == a.author
+    }  # fmt: skip
+    # What somebody took back supersedes nothing, so that what it was about stands again.
+    spoken = [(a, before) for a, before in founded if a.status != WITHDRAWN and a.id not in taken_back]
+    superseded = taken_back.union(b.id for _, before in spoken for b in before)
+    return [a for a, _ in founded if a.id not in superseded and (withdrawn or a.status != WITHDRAWN)]
 
-    def founded(a: Annotation) -> bool:
-        while a.supersedes:
-            if a.supersedes not in by_id:
-                return False
-            a = by_id[a.supersedes]
-        return True
 
-    live = [a for a in by_id.values() if founded(a)]
-    superseded = {a.supersedes for a in live}
-    return [a for a in live if a.id not in superseded]
+def _before(a: Annotation, by_id: dict[str, Annotation]) -> list[Annotation] | None:
+    """The rows that lead up to one, the last first; None where one of them is gone."""
+    found = []
+    while (earlier := a.supersedes) is not None:
+        if earlier not in by_id:
+            return None
+        a = by_id[earlier]
+        found.append(a)
+    return found
 
 
 def current(annotations: Iterable[Annotation]) -> dict[str, Labels]:

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from schemas.section import Section, Share
 
+ProjectName = Literal["interval", "clip", "mask", "box", "caption", "scene", "match"]
+
 
 class Quality(Section):
     """Quality rounds after annotation (InspecSafe-V1, quality control): independent reviewers judge a sample."""
@@ -43,6 +45,8 @@ class Review(Section):
     """The round that reviewers work on."""
     min_accepted: Share = 0.95
     """The round passes when every sample has its verdicts and this share is accepted as it was or corrected."""
+    projects: tuple[ProjectName, ...] = ()
+    """What people are asked, by the names of labelling projects; by the kind of the samples if none is named."""
     annotators: int = Field(1, ge=1, le=10)
     """People who work on each sample, independently of each other."""
     min_agreement: Share = 0.8

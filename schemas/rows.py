@@ -17,7 +17,8 @@ Label = Annotated[str, pa.dictionary(pa.int32(), pa.string())]
 
 Vector = Annotated[list[float], pa.list_(pa.float32())]
 
-Status = Literal["candidate", "accepted", "corrected", "rejected"]
+Status = Literal["candidate", "accepted", "corrected", "rejected", "withdrawn"]
+"""`withdrawn`: its author took back what they had said; such a row says nothing itself."""
 AuthorKind = Literal["model", "rule", "renderer", "person"]
 
 

@@ -14,13 +14,15 @@ Parts of earlier settings stay; going back to those settings finds them again.
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.arrow import arrow_schema, from_dict
@@ -180,16 +182,22 @@ class Workspace:
         if not target.exists() or target.read_text() != text:
             write_atomic(target, text)
 
-    def rows(self, row: type[R], refs: Iterable[Ref] | None = None) -> Iterator[R]:
-        """The rows of one table in the parts of `refs` (of all current shards if not given), in order."""
+    def rows(self, row: type[R], refs: Iterable[Ref] | None = None, **only: Collection[str]) -> Iterator[R]:
+        """The rows of one table in the parts of `refs` (of all current shards if not given), in order.
+
+        `only` names columns and the values that are wanted in them; other rows are never made.
+        """
         for ref in self.current() if refs is None else refs:
             part = self.part_path(TABLE_OF[row], ref)
             if not part.exists():
                 continue
             with pq.ParquetFile(part) as file:
                 for batch in file.iter_batches(batch_size=1024):
-                    for values in batch.to_pylist():
-                        yield from_dict(row, values)
+                    for column, wanted in only.items():
+                        values = batch.column(batch.schema.get_field_index(column)).cast(pa.string())
+                        batch = batch.filter(pc.is_in(values, pa.array(sorted(wanted), pa.string())))
+                    for found in batch.to_pylist():
+                        yield from_dict(row, found)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with one view per table, over the current parts."""

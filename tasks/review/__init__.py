@@ -9,8 +9,10 @@ from tasks.review.pull import PullReport, pull, review, take
 from tasks.review.push import PushReport, push
 from tasks.review.server import Server, configured, connect, home
 from tasks.review.status import ReviewStatus, status
+from tasks.review.work import Work, of_batch, works
 
 __all__ = [
-    "JUDGED", "NEEDED", "TASKS", "Gate", "PullReport", "PushReport", "ReviewStatus", "Server", "configured", "connect",
-    "gate", "home", "items", "judged", "missing", "progress", "pull", "push", "review", "reviewable", "status", "take",
+    "JUDGED", "NEEDED", "TASKS", "Gate", "PullReport", "PushReport", "ReviewStatus", "Server", "Work", "configured",
+    "connect", "gate", "home", "items", "judged", "missing", "of_batch", "progress", "pull", "push", "review",
+    "reviewable", "status", "take", "works",
 ]  # fmt: skip

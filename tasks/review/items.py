@@ -1,18 +1,38 @@
-"""What a round puts before reviewers."""
+"""What a piece of work puts before reviewers, shard by shard."""
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from annotation.labels import current
-from annotation.labelstudio import Item
+from annotation.labelling.project import Item
+from annotation.labels import Labels, current
 from schemas.errors import CallError
-from schemas.rows import Annotation, Media, Sample
-from tasks.review.gate import NEEDED, TASKS, reviewable
-from tasks.workspace import Workspace
+from schemas.rows import Annotation, Batch, Media, Sample, Verdict
+from tasks import adjudication, passing
+from tasks.review.gate import NEEDED, missing
+from tasks.review.work import Work
+from tasks.workspace import Ref, Workspace
+
+FACTS = ("defect_type", "visible_interval", "caption")
+"""Annotation tasks whose measurements are shown beside descriptions."""
 
 
-def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
-    """What a round reviews: every `reviewable` clip, as the earlier rounds left it.
+FROM_NOTHING = {"mask", "box", "scene", "safety_level"}
+"""Annotation tasks that people can do where no machine has said anything."""
+
+
+def by_shard(workspace: Workspace) -> dict[str, list[Ref]]:
+    """The current shards by their key: what is said of a sample stands under the key of the shard that made it."""
+    found: dict[str, list[Ref]] = defaultdict(list)
+    for ref in workspace.current():
+        found[ref.key].append(ref)
+    return found
+
+
+def items(workspace: Workspace, work: Work, media_root: Path, shards: Collection[str] | None = None) -> Iterator[Item]:
+    """The samples of the work as they are to be judged, those of the named shards if any are named.
 
     Raises CallError when the workspace lies outside of `media_root`.
     """
@@ -21,34 +41,118 @@ def items(workspace: Workspace, round_: int, media_root: Path) -> list[Item]:
             f"{workspace.root}: lies outside of {media_root}, the folder that Label Studio shows files from; build "
             "there, or start the services with another --media-root"
         )
-    paths = {m.id: m.path for m in workspace.rows(Media)}
-    needed = [a for a in workspace.rows(Annotation) if a.task in NEEDED["clip"]]
-    rows = [a for a in needed if a.task in TASKS]
-    earlier = current(a for a in rows if a.author_kind != "person" or a.round < round_)
-    machine = current(a for a in rows if a.author_kind != "person")
-    candidates: dict[str, list[Annotation]] = {}
-    for a in sorted((a for a in rows if a.task == "caption" and a.author_kind == "model"), key=_candidate):
-        candidates.setdefault(a.sample, []).append(a)
-
-    def address(media: str) -> str:
-        relative = workspace.path(paths[media]).relative_to(media_root)
-        return f"/data/local-files/?d={quote(relative.as_posix())}"
-
-    found = []
-    for sample in reviewable(workspace.rows(Sample), needed):
-        # What an earlier round rejected is judged again as the machine wrote it.
-        labels = [
-            earlier[sample.id].by_task.get(t) or machine[sample.id].by_task.get(t) if sample.id in machine else None
-            for t in TASKS
-        ]
-        interval, caption = labels
-        if interval and caption:
-            media = {m.role: m.id for m in sample.media}
-            marked = address(media["marked"]) if "marked" in media else None
-            offered = tuple(candidates.get(sample.id, ()))
-            found.append(Item(sample, interval, caption, offered, address(media["unmarked"]), marked))
-    return found
+    remarks = _remarks(workspace, work)
+    wanted = set(work.batch.samples) if work.batch else None
+    for key, refs in by_shard(workspace).items():
+        if shards is not None and key not in shards:
+            continue
+        samples = [s for s in workspace.rows(Sample, refs) if wanted is None or s.id in wanted]
+        if not samples:
+            continue
+        tasks = {*work.tasks, *FACTS, *NEEDED[samples[0].kind]}
+        rows: dict[str, list[Annotation]] = defaultdict(list)
+        for a in workspace.rows(Annotation, refs, task=tasks):
+            rows[a.sample].append(a)
+        addresses = {m.id: _address(workspace, m, media_root) for m in workspace.rows(Media, refs)}
+        for sample in samples:
+            if found := _item(sample, rows[sample.id], work, addresses, remarks.get(sample.id, ())):
+                yield found
 
 
-def _candidate(a: Annotation) -> tuple[int, str]:
-    return (a.candidate if a.candidate is not None else 0, a.id)
+def _item(
+    sample: Sample, rows: list[Annotation], work: Work, addresses: dict[str, str], remarks: tuple[str, ...]
+) -> Item | None:
+    """None for a sample of which nothing is to be judged."""
+    judged = judged_of(rows, work)
+    offered = [a for a in rows if a.task == "caption" and a.author_kind == "model"]
+    if work.batch is None:
+        # What could not be labelled whole is shown to nobody and does not hold up the others.
+        if (
+            missing(current(rows).get(sample.id, Labels()), sample.kind)
+            or set(work.tasks) - judged.keys() - FROM_NOTHING
+        ):
+            return None
+    elif work.batch.kind == "adjudication":
+        answers = adjudication.shown(work.batch, rows).get(sample.id, [])
+        if not answers:
+            return None
+        judged = {} if work.batch.task == "caption" else {work.batch.task: answers[0]}
+        offered = answers if work.batch.task == "caption" else []
+        remarks = (*remarks, f"{len({a.author for a in answers})} people disagree here")
+    elif work.judges and not judged:
+        return None
+    return Item(
+        sample=sample,
+        media={m.role: addresses[m.id] for m in sample.media if m.id in addresses},
+        judged=judged,
+        candidates=tuple(sorted(offered, key=lambda a: (a.candidate or 0, a.id))),
+        facts=facts(sample, rows),
+        scenario=sample.environment or "",
+        remarks=remarks,
+    )
+
+
+def judged_of(rows: list[Annotation], work: Work) -> dict[str, Annotation]:
+    """The labels of one sample that are under review: as earlier work left them, and what that rejected as the
+    machine wrote it."""
+    relevant = [a for a in rows if a.task in work.tasks]
+    before = [a for a in relevant if a.author_kind != "person" or _earlier(a, work)]
+    machine = [a for a in relevant if a.author_kind != "person"]
+    found: dict[str, Annotation] = {}
+    for said in (machine, before):
+        for labels in current(said).values():
+            found |= labels.by_task
+    if "match" in work.tasks and "match" not in found:
+        # What an image is said to show is what its match is about.
+        shows = current(a for a in rows if a.task == "defect_type").values()
+        found |= {"match": a for labels in shows for a in labels.by_task.values()}  # noqa: B035 - at most one
+    return {task: found[task] for task in work.tasks if task in found}
+
+
+def _earlier(a: Annotation, work: Work) -> bool:
+    if work.batch is None:
+        return a.round < work.round
+    return work.judges or a.round < work.round or (a.round == work.round and a.batch != work.batch.id)
+
+
+def facts(sample: Sample, rows: Iterable[Annotation]) -> dict[str, str]:
+    """What was measured of a defect, in words for reviewers."""
+    found: dict[str, str] = {}
+    for a in rows:
+        if f := a.facts:
+            found["Extent"] = f"{f.extent_pct:.1f} % of the object, {f.width_pct:.1f} % wide, {f.depth_pct:.1f} % deep"
+            found |= {"Severity": f.severity} if f.severity else {}
+        if a.task == "visible_interval" and a.author_kind != "person" and a.intervals is not None:
+            seen = sum(i.end_frame - i.start_frame for i in a.intervals)
+            found["Visible"] = f"{seen} of {sample.frames} frames"
+        for claim in a.claims:
+            if claim.measured:
+                found.setdefault(claim.dimension.replace("_", " ").capitalize(), claim.measured)
+    return dict(sorted(found.items()))
+
+
+def task_of(item: Item, work: Work) -> dict[str, Any]:
+    """The task to import: besides what is shown, `data` says whose it is. Raises BadInput for what cannot be shown."""
+    task = work.project.task(item, work.round)
+    task["data"] |= {"batch": work.batch.id if work.batch else "", "shard": item.sample.shard}
+    return task
+
+
+def contradicted(item: Item) -> bool:
+    """Whether what is under review claims something against what was measured: such samples come first."""
+    return any(c.verdict == "contradicted" for a in item.judged.values() for c in a.claims)
+
+
+def _remarks(workspace: Workspace, work: Work) -> dict[str, tuple[str, ...]]:
+    """Why samples of a batch are looked at, by sample."""
+    if work.batch is None:
+        return {}
+    if work.judges:
+        who: dict[str, str] = work.settings.get("assigned", {})
+        return {sample: (f"To be judged by {reviewer}",) for sample, reviewer in who.items()}
+    return passing.remarks(work.batch, workspace.rows(Batch), workspace.rows(Verdict)) if work.batch.parent else {}
+
+
+def _address(workspace: Workspace, media: Media, media_root: Path) -> str:
+    relative = workspace.path(media.path).relative_to(media_root)
+    return f"/data/local-files/?d={quote(relative.as_posix())}"

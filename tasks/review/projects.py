@@ -1,13 +1,127 @@
-"""The projects of a round on the server: found again, made, connected to the media, and what is in them."""
+"""The Label Studio projects of a piece of work: found again, made, connected to the media, and what is in them."""
 
-from collections.abc import Iterable
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from annotation import labelstudio
+from annotation.labelling.configuration import Class, configuration
+from annotation.labelling.project import MODEL_VERSION
+from schemas import taxonomy
+from schemas.digests import digest
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
+from schemas.rows import Sample
 from tasks.review.server import Server
+from tasks.review.work import Work
 from tasks.workspace import Workspace
+
+FREQUENT = 9
+"""Classes that get a hot key."""
+CLASSES = ("mask", "box", "match")
+"""Projects in which people choose among the classes of the recipe."""
+PAGE = 1000
+"""Tasks asked for at a time; small pages hang."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What we have to know of a task on the server."""
+
+    id: int
+    project: int
+    sample: str
+    content: str
+    answered: int
+    """Submitted annotations."""
+    work: int
+    """Those and the skipped ones."""
+
+
+def marker(workspace: Workspace, recipe: Recipe, server: Server, work: Work) -> str:
+    """Finds our projects again whatever their titles have become."""
+    place = workspace.root.relative_to(server.media_root).as_posix()
+    return f"[defectory {recipe.dataset} {work.name} in {place}]"
+
+
+def find(workspace: Workspace, recipe: Recipe, server: Server, work: Work) -> list[Any]:
+    """The projects of a piece of work, the oldest first."""
+    if not workspace.root.is_relative_to(server.media_root):
+        return []
+    wanted = marker(workspace, recipe, server, work)
+    listed = server.client.projects.list(include="id,description,created_at,task_number", page_size=PAGE)
+    return sorted((p for p in listed if wanted in (p.description or "")), key=lambda p: p.id)
+
+
+def create(workspace: Workspace, recipe: Recipe, server: Server, work: Work, number: int, config: str) -> Any:
+    end = f" {work.name.split(' batch ')[0]}{f' ({number})' if number > 1 else ''}"
+    return server.client.projects.create(
+        title=recipe.dataset[: 50 - len(end)] + end,
+        description=_description(workspace, recipe, server, work, config),
+        label_config=config,
+        expert_instruction=work.project.instruction,
+        show_instruction=False,
+        show_collab_predictions=True,
+        model_version=MODEL_VERSION,
+        maximum_annotations=_annotators(recipe, work),
+        enable_empty_annotation=False,
+        sampling="Sequential sampling",
+    )
+
+
+def _description(workspace: Workspace, recipe: Recipe, server: Server, work: Work, config: str) -> str:
+    # The digest tells a configuration that somebody has edited from one that we have made otherwise since.
+    return (
+        f"{work.project.title}. {marker(workspace, recipe, server, work)} [configuration {digest(config)}]"
+        + (f" {work.batch.reason[:300]}" if work.batch else "")
+    )  # fmt: skip
+
+
+def _annotators(recipe: Recipe, work: Work) -> int:
+    return recipe.review.annotators if work.batch is None or work.batch.kind not in ("quality", "adjudication") else 1
+
+
+def bring_up_to_date(
+    workspace: Workspace, recipe: Recipe, server: Server, work: Work, project: Any, config: str
+) -> str:
+    """The configuration that the project has in the end: ours, unless somebody has edited it."""
+    there = server.client.projects.get(id=project.id)
+    changes: dict[str, Any] = {}
+    theirs: str = there.label_config
+    if theirs != config and f"[configuration {digest(theirs)}]" in (there.description or ""):
+        changes = {
+            "label_config": config, "description": _description(workspace, recipe, server, work, config),
+        }  # fmt: skip
+        theirs = config
+    if there.maximum_annotations != (wanted := _annotators(recipe, work)):
+        changes["maximum_annotations"] = wanted
+    if changes:
+        server.client.projects.update(id=project.id, **changes)
+    permit_media(workspace, server, project.id)
+    return theirs
+
+
+def permit_media(workspace: Workspace, server: Server, project: int) -> None:
+    """Connect the project to the workspace's media unless it is; without that nothing shows."""
+    media, storages = str(workspace.root / "media"), server.client.import_storage.local
+    if not any(s.path == media for s in storages.list(project=project)):
+        # The pattern matches no file, so that a press on "sync" makes no tasks.
+        storages.create(project=project, title="media", path=media, use_blob_urls=True, regex_filter="(?!)")
+
+
+def config_of(workspace: Workspace, recipe: Recipe, work: Work) -> str:
+    """The labelling configuration, with the recipe's classes where people choose among them."""
+    name = work.project.config or work.project.name
+    if not work.project.name.startswith(("quality-visual", *CLASSES)):
+        return configuration(name, recipe.kind)
+    counted = Counter(s.defect for s in workspace.rows(Sample) if s.defect != "none")
+    known = [c.name for c in taxonomy.load(recipe.images.taxonomy).classes] if recipe.images.taxonomy else []
+    names = list(dict.fromkeys([*known, *sorted(counted)]))
+    classes = [Class(n, n.replace("_", " ").replace("-", " ").capitalize()) for n in names]
+    often = sorted(counted, key=lambda n: (-counted[n], n))[:FREQUENT]
+    return configuration(name, recipe.kind, classes, often)
 
 
 def validate(tasks: Iterable[dict[str, Any]], config: str) -> None:
@@ -24,62 +138,49 @@ def validate(tasks: Iterable[dict[str, Any]], config: str) -> None:
                 )
 
 
-def _marker(workspace: Workspace, recipe: Recipe, server: Server) -> str:
-    """Finds our project again whatever its title has become."""
-    place = workspace.root.relative_to(server.media_root).as_posix()
-    return f"[defectory {recipe.dataset} round {recipe.review.round} in {place}]"
-
-
-def find(workspace: Workspace, recipe: Recipe, server: Server) -> int | None:
-    marker = _marker(workspace, recipe, server)
-    for project in server.client.projects.list(include="id,description", page_size=1000):
-        if marker in (project.description or ""):
-            return int(project.id)
-    return None
-
-
-def create(workspace: Workspace, recipe: Recipe, server: Server) -> int:
-    round_ = f" round {recipe.review.round}"
-    project = server.client.projects.create(
-        title=recipe.dataset[: 50 - len(round_)] + round_,
-        description=f"When defects are visible, and how they are described. {_marker(workspace, recipe, server)}",
-        label_config=labelstudio.CONFIG,
-        expert_instruction=labelstudio.INSTRUCTION,
-        show_instruction=False,
-        show_collab_predictions=True,
-        model_version=labelstudio.MODEL_VERSION,
-        maximum_annotations=1,
-        enable_empty_annotation=False,
-        sampling="Sequential sampling",
-    )
-    return int(project.id)
-
-
-def permit_media(workspace: Workspace, server: Server, project: int) -> None:
-    """Connect the project to the workspace's media unless it is; without that no video shows."""
-    media, storages = str(workspace.root / "media"), server.client.import_storage.local
-    if not any(s.path == media for s in storages.list(project=project)):
-        # The pattern matches no file, so that a press on "sync" makes no tasks.
-        storages.create(project=project, title="media", path=media, use_blob_urls=True, regex_filter="(?!)")
-
-
 def url_of(server: Server, project: int) -> str:
     return f"{server.url}/projects/{project}/data"
 
 
-def tasks_of(server: Server, project: int) -> dict[str, Any]:
-    """The project's tasks by our sample id; of duplicates the one that people have worked on most."""
-    found: dict[str, Any] = {}
-    # Only what is needed: a page of whole tasks takes the server four times as long.
-    wanted = "id,data,total_annotations,cancelled_annotations"
-    for task in server.client.tasks.list(
-        project=project, fields="task_only", include=wanted, resolve_uri=False, page_size=1000
-    ):
-        sample = task.data.get("sample")
-        if sample and (sample not in found or work(task) > work(found[sample])):
-            found[sample] = task
-    return found
+def listed(server: Server, project: int, include: str, since: datetime | None = None) -> Iterator[Any]:
+    """The tasks of a project with the fields of `include` only: a page of whole tasks takes four times as long.
+
+    `since` gives only those that have changed after it, by the server's clock.
+    """
+    query = None
+    if since is not None:
+        changed = {
+            "filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime",
+            "value": since.isoformat().replace("+00:00", "Z"),
+        }  # fmt: skip
+        query = json.dumps({"filters": {"conjunction": "and", "items": [changed]}})
+    yield from server.client.tasks.list(
+        project=project, fields="task_only", include=include, query=query, resolve_uri=False, page_size=PAGE
+    )
 
 
-def work(task: Any) -> int:
-    return (task.total_annotations or 0) + (task.cancelled_annotations or 0)
+def tasks_of(server: Server, projects: Iterable[int]) -> tuple[dict[str, Task], list[Task]]:
+    """Our tasks by sample, and what is there twice; of duplicates the one that people have worked on most stays."""
+    found: dict[str, Task] = {}
+    twice: list[Task] = []
+    for project in projects:
+        for t in listed(server, project, "id,data,total_annotations,cancelled_annotations"):
+            data = t.data if isinstance(t.data, dict) else {}
+            if not isinstance(sample := data.get("sample"), str):
+                continue  # somebody's own task
+            answered = t.total_annotations or 0
+            work = answered + (t.cancelled_annotations or 0)
+            task = Task(int(t.id), project, sample, str(data.get("content")), answered, work)
+            other = found.setdefault(sample, task)
+            if other is not task:
+                keep, leave = sorted((other, task), key=lambda d: (-d.work, d.id))
+                found[sample] = keep
+                twice.append(leave)
+    return found, twice
+
+
+def untouched(server: Server, task: int) -> bool:
+    """Whether nobody has begun a task, asked at the last moment: just before it is written or removed."""
+    now = server.client.tasks.get(id=str(task))
+    begun = (now.total_annotations or 0) + (now.cancelled_annotations or 0)
+    return not (begun or now.drafts or now.annotations)

@@ -1,24 +1,33 @@
-"""From the reviewers: people's decisions as annotations and verdicts. A pull writes only what it has not written
-before."""
+"""From the reviewers: people's work as annotations and verdicts. A pull writes only what it has not written before.
+
+Rows are committed first, then the point in time up to which the server was read; whatever a crash leaves in between
+is read again, and adds nothing.
+"""
 
 import json
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from annotation import labelstudio
-from annotation.labels import standing
-from annotation.labelstudio import Decision, Item
-from schemas.digests import digest
-from schemas.errors import BadInput, DefectoryError
+from annotation.labels import WITHDRAWN
+from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, Row, Verdict, annotation
-from tasks.review.gate import TASKS
-from tasks.review.items import items
-from tasks.review.projects import find, url_of
+from schemas.rows import Annotation, Row, Verdict
+from tasks.review.items import by_shard, items
+from tasks.review.marks import Marks
+from tasks.review.projects import find, listed, url_of
+from tasks.review.rows import EARLIER, Given, History, checked, earlier, given_of, rows_of, withdrawals
 from tasks.review.server import Server, speaking
+from tasks.review.work import Work, works
 from tasks.stage import Context, Shard, execute, stage
 from tasks.workspace import Ref, Workspace
+
+BATCH = 250
+"""Tasks of one export: their ids stand in an address."""
+MARGIN = timedelta(minutes=2)
+"""Read again at every pull: a change may be committed some time after the moment that it is dated with."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class PullReport:
     accepted: int
     corrected: int
     rejected: int
+    withdrawn: int = 0
     problems: tuple[str, ...] = ()
     """Answers that could not be taken, each with what to do."""
 
@@ -40,61 +50,146 @@ def review(shard: Shard, ctx: Context) -> Iterator[Row]:
     yield from shard.items
 
 
-def pull(workspace: Workspace, recipe: Recipe, server: Server) -> PullReport:
+def pull(workspace: Workspace, recipe: Recipe, server: Server, everything: bool = False) -> PullReport:
     """Write the decisions that are not in the tables yet, each superseding what it judged.
 
-    Every reviewer's work is a row of its own; drafts and cancelled annotations are not taken. Raises
-    DefectoryError when nothing was pushed for this round.
+    Every reviewer's work is a row of its own; drafts and cancelled annotations are not taken. Only tasks that have
+    changed since the last pull are asked for. `everything` reads all of them, and withdraws what has been deleted in
+    tasks that are still there. Raises DefectoryError when nothing was pushed.
     """
-    round_ = recipe.review.round
-    under_review = items(workspace, round_, server.media_root)
+    marks = Marks.read(workspace)
+    verdicts: list[Verdict] = []
+    problems: list[str] = []
+    urls: list[str] = []
     with speaking(server.url, server.token_from):
-        project = find(workspace, recipe, server)
-        if project is None:
+        for work in works(workspace, recipe):
+            projects = find(workspace, recipe, server, work)
+            urls += [url_of(server, p.id) for p in projects]
+            changed: dict[int, list[Changed]] = {}
+            for p in projects:
+                name = f"{server.url} {p.id} {p.created_at}"
+                changed[p.id], at = _changed(server, p.id, None if everything else marks.since(name))
+                marks.reached(name, at)
+            for tasks in _portions(changed):
+                exported = (t for project, of_it in tasks.items() for t in _exported(server, project, of_it))
+                there = {t.sample: t.shard for of_it in tasks.values() for t in of_it} if everything else {}
+                found, said = take(workspace, recipe, work, server, exported, there)
+                verdicts += found
+                problems += said
+        if not urls:
+            round_ = recipe.review.round
             raise DefectoryError(f"{workspace.root}: nothing was sent to {server.url} for round {round_}; push first")
-        chunks = server.client.projects.exports.download_sync(id=project, export_type="JSON")
-        exported = json.loads(b"".join(chunks))
-    verdicts, problems = take(workspace, recipe, under_review, exported)
-    counts = {status: sum(v.verdict == status for v in verdicts) for status in ("accepted", "corrected", "rejected")}
+    marks.write(workspace)
+    counts = Counter(v.verdict for v in verdicts)
     return PullReport(
-        url=url_of(server, project),
-        decisions=len(verdicts),
-        reviewers=len({v.reviewer for v in verdicts}),
-        problems=tuple(problems),
-        **counts,
-    )
+        url=urls[0], decisions=len(verdicts), reviewers=len({v.reviewer for v in verdicts}),
+        accepted=counts["accepted"], corrected=counts["corrected"], rejected=counts["rejected"],
+        withdrawn=counts[WITHDRAWN], problems=tuple(problems),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Changed:
+    id: int
+    sample: str
+    shard: str
+    answered: bool
+
+
+def _changed(server: Server, project: int, since: datetime | None) -> tuple[list[Changed], datetime | None]:
+    """Our tasks that have changed, and when the last of them did."""
+    found, last = [], since
+    for t in listed(server, project, "id,data,total_annotations,updated_at", since and since - MARGIN):
+        last = max(last or t.updated_at, t.updated_at)
+        if isinstance(t.data, dict) and isinstance(sample := t.data.get("sample"), str):
+            found.append(Changed(int(t.id), sample, str(t.data.get("shard")), bool(t.total_annotations)))
+    return found, last
+
+
+def _portions(changed: dict[int, list[Changed]]) -> Iterator[dict[int, list[Changed]]]:
+    """A project's tasks at a time, and at the end those of samples that are in several: of two answers by one person,
+    wherever they were given, the later one counts."""
+    often = Counter(sample for tasks in changed.values() for sample in {t.sample for t in tasks})
+    for project, tasks in changed.items():
+        yield {project: [t for t in tasks if often[t.sample] == 1]}
+    yield {project: [t for t in tasks if often[t.sample] > 1] for project, tasks in changed.items()}
+
+
+def _exported(server: Server, project: int, tasks: list[Changed]) -> Iterator[Any]:
+    """The answered ones in Label Studio's JSON format; those deleted meanwhile are not among them.
+
+    Raises WorkerError for what is no export.
+    """
+    ids = [t.id for t in tasks if t.answered]
+    for start in range(0, len(ids), BATCH):
+        chunks = server.client.projects.exports.download_sync(
+            id=project, export_type="JSON", ids=[str(i) for i in ids[start : start + BATCH]]
+        )
+        try:
+            exported = json.loads(b"".join(chunks))
+        except ValueError:
+            exported = None
+        if not isinstance(exported, list):
+            raise WorkerError(
+                f"Label Studio at {server.url} sent an export of project {project} that cannot be read; pull again"
+            )
+        yield from exported
 
 
 def take(
-    workspace: Workspace, recipe: Recipe, under_review: list[Item], exported: list[dict[str, Any]]
-) -> tuple[list[Verdict], list[str]]:
-    """Write what is new in an export (Label Studio's JSON format); returns it, and what could not be taken."""
-    round_ = recipe.review.round
-    by_sample = {i.sample.id: i for i in under_review}
-    history = History.of(workspace, round_)
+    workspace: Workspace, recipe: Recipe, work: Work, server: Server, exported: Iterable[Any],
+    there: Mapping[str, str] | None = None,
+) -> tuple[list[Verdict], list[str]]:  # fmt: skip
+    """Write what is new in an export (Label Studio's JSON format); returns it, and what could not be taken.
+
+    `there` are the samples, with the keys of their shards, whose tasks were all read: who has no answer to them any
+    more has taken it back.
+    """
+    there = there or {}
     problems: list[str] = []
-    outdated: dict[str, set[str]] = {}
-    new: dict[str, list[Row]] = {}
-    for reviewer, answer, task in _answers(exported):
-        item = by_sample.get(task["data"].get("sample"))
+    answers: dict[tuple[str, str], Given] = {}
+    for task in exported:
+        for given in given_of(task, problems):
+            key = given.sample, given.reviewer
+            if key not in answers or answers[key].at < given.at:
+                answers[key] = given
+    keys = {str(g.task["data"].get("shard")) for g in answers.values()} | set(there.values())
+    if not answers and not there:
+        return [], problems
+    wanted = {s for s, _ in answers} | there.keys()
+    by_sample = {i.sample.id: i for i in items(workspace, work, server.media_root, keys) if i.sample.id in wanted}
+    refs = [ref for key, of_it in by_shard(workspace).items() if key in keys for ref in of_it]
+    rows = workspace.rows(Annotation, refs, task=work.tasks)
+    history = History.of(work, rows, workspace.rows(Verdict, refs))
+    new: dict[str, list[Row]] = defaultdict(list)
+    outdated: dict[str, set[str]] = defaultdict(set)
+    for _, given in sorted(answers.items()):
+        item = by_sample.get(given.sample)
         if item is None:
-            continue  # of a clip that the recipe no longer makes
+            continue  # of a sample that the recipe no longer makes
         try:
-            if task["data"]["unmarked"] != item.unmarked:
-                raise BadInput(
-                    f"sample {item.sample.id}: was rendered again after its review; delete the answer in task "
-                    f"{task['id']} and push again"
-                )
-            decided = labelstudio.decision(answer["result"], task["data"])
+            said = checked(given, item, work)
+            new[item.sample.shard] += rows_of(given, said, item, history)
         except BadInput as e:
             problems.append(str(e))
             continue
-        new.setdefault(item.sample.shard, []).extend(rows_of(item, decided, reviewer, round_, history))
-        if missed := earlier(item, decided):
-            outdated.setdefault(item.sample.id, set()).update(missed)
+        if work.batch is None or work.batch.kind not in ("quality", "adjudication"):
+            outdated[given.sample] |= earlier(item, said) & set(work.tasks)
+    for sample in sorted(there):
+        gone = history.authors(sample) - {reviewer for s, reviewer in answers if s == sample}
+        if sample in by_sample and gone:
+            new[by_sample[sample].sample.shard] += withdrawals(sample, gone, history)
     for sample, missed in outdated.items():
-        judged = " and ".join(EARLIER[task] for task in TASKS if task in missed)
-        problems.append(f"clip {sample}: judged {judged}; delete the answer in Label Studio and push again")
+        if missed:
+            judged = " and ".join(EARLIER.get(task, f"an earlier {task}") for task in work.tasks if task in missed)
+            kind = by_sample[sample].sample.kind
+            problems.append(f"{kind} {sample}: judged {judged}; delete the answer in Label Studio and push again")
+    commit(workspace, recipe, new)
+    return [row for made in new.values() for row in made if isinstance(row, Verdict)], problems
+
+
+def commit(workspace: Workspace, recipe: Recipe, new: dict[str, list[Row]]) -> None:
+    """Rows by the key of their shard, as parts of the stage `review`."""
     made: list[Ref] = []
     for key, rows in sorted(new.items()):
         if rows:
@@ -102,90 +197,5 @@ def take(
             execute(review, workspace, recipe, shard)
             made.append(review.ref(recipe, shard))
     if made:
-        listed = workspace.current("review")
-        workspace.point("review", [*listed, *(ref for ref in made if ref not in listed)])
-    return [row for rows in new.values() for row in rows if isinstance(row, Verdict)], problems
-
-
-@dataclass(frozen=True)
-class History:
-    """What people have said before in this round: a reviewer's standing row per sample and task, and its comment."""
-
-    latest: dict[tuple[str, str, str], Annotation]
-    comments: dict[tuple[str, str, str | None], str]
-
-    def words(self, said: Annotation) -> tuple[Any, ...]:
-        """What a row says: status, value and comment."""
-        comment = self.comments.get((said.author, said.task, said.supersedes))
-        return said.status, said.intervals, said.text, comment
-
-    @classmethod
-    def of(cls, workspace: Workspace, round_: int) -> "History":
-        rows = standing(workspace.rows(Annotation))
-        people = [a for a in rows if a.author_kind == "person" and a.round == round_]
-        verdicts = workspace.rows(Verdict)
-        return cls(
-            latest={(a.sample, a.task, a.author): a for a in people},
-            comments={(v.reviewer, v.task, v.annotation): v.comment for v in verdicts},
-        )
-
-
-EARLIER = {"visible_interval": "earlier intervals", "caption": "an earlier caption"}
-
-
-def earlier(item: Item, decided: Decision) -> set[str]:
-    """The tasks in which an answer judged only a label that is no longer the one under review.
-
-    What a reviewer drew, picked or wrote in its place is about the clip and holds whatever the machine says now.
-    """
-    parts = (
-        (item.interval, decided.interval_id, decided.intervals_accepted and decided.intervals_changed),
-        (item.caption, decided.caption_id, decided.caption_accepted and decided.caption_changed),
-    )
-    return {now.task for now, shown, corrected in parts if shown != now.id and not corrected}
-
-
-def rows_of(item: Item, decided: Decision, reviewer: str, round_: int, history: History) -> Iterator[Row]:
-    """The annotation and verdict rows of one answer: none where the reviewer has said the same before, none
-    where it is about an `earlier` label."""
-    missed = earlier(item, decided)
-    spans, words = item.interval.intervals or [], labelstudio.tidy(item.caption.text or "")
-    judged = (
-        (item.interval, decided.intervals_accepted, decided.intervals == spans, decided.interval_comment,
-         {"intervals": decided.intervals}),
-        (item.caption, decided.caption_accepted, decided.caption == words, decided.caption_comment,
-         {"text": item.caption.text if decided.caption == words else decided.caption}),
-    )  # fmt: skip
-    for reviewed, accepted, same, comment, value in judged:
-        if reviewed.task in missed:
-            continue
-        status = "rejected" if not accepted else "accepted" if same else "corrected"
-        said = history.latest.get((item.sample.id, reviewed.task, reviewer))
-        row: dict[str, Any] = value if accepted else {}
-        if said and history.words(said) == (status, row.get("intervals"), row.get("text"), comment):
-            continue
-        target = said.id if said else reviewed.id
-        yield annotation(
-            sample=item.sample.id, task=reviewed.task, author_kind="person", author=reviewer, author_version="1",
-            status=status, round=round_, supersedes=target, **row,
-        )  # fmt: skip
-        yield Verdict(
-            id=digest("verdict", target, reviewer, round_, status, comment, row), sample=item.sample.id,
-            annotation=target, task=reviewed.task, round=round_, reviewer=reviewer, verdict=status, comment=comment,
-        )  # fmt: skip
-
-
-def _answers(exported: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Reviewer, annotation, task: the submitted annotations, of each reviewer the last one per clip."""
-    last: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
-    for task in exported:
-        for answer in sorted(task["annotations"], key=lambda a: (a["updated_at"], a["id"])):
-            if not answer.get("was_cancelled"):
-                last[str(task["data"].get("sample")), _pseudonym(answer["completed_by"])] = (answer, task)
-    for (_, reviewer), (answer, task) in sorted(last.items(), key=lambda entry: entry[0]):
-        yield reviewer, answer, task
-
-
-def _pseudonym(user: int | dict[str, Any]) -> str:
-    """`reviewer-N`, N being the account's number in Label Studio; only there does it lead to a person."""
-    return f"reviewer-{user['id'] if isinstance(user, dict) else user}"
+        current = workspace.current("review")
+        workspace.point("review", [*current, *(ref for ref in made if ref not in current)])

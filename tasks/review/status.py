@@ -1,4 +1,4 @@
-"""How far a round is on the server."""
+"""How far the work is on the server."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from schemas.recipe import Recipe
 from tasks.review.gate import progress
 from tasks.review.projects import find, tasks_of, url_of
 from tasks.review.server import Server, speaking
+from tasks.review.work import works
 from tasks.workspace import Workspace
 
 
@@ -22,19 +23,25 @@ class ReviewStatus:
     corrected: int
     rejected: int
     passed: bool
+    projects: tuple[str, ...] = ()
 
 
 def status(workspace: Workspace, recipe: Recipe, server: Server) -> ReviewStatus:
-    """How far the round is: tasks on the server, verdicts in the tables."""
+    """How far the round and its batches are: tasks on the server, verdicts in the tables."""
     round_ = recipe.review.round
+    urls: list[str] = []
+    tasks = done = 0
     with speaking(server.url, server.token_from):
-        project = find(workspace, recipe, server)
-        if project is None:
-            raise DefectoryError(f"{workspace.root}: nothing was sent to {server.url} for round {round_}; push first")
-        tasks = tasks_of(server, project)
-    done = sum((t.total_annotations or 0) > 0 for t in tasks.values())
+        for work in works(workspace, recipe):
+            projects = [p.id for p in find(workspace, recipe, server, work)]
+            urls += [url_of(server, p) for p in projects]
+            found, _ = tasks_of(server, projects)
+            tasks += len(found)
+            done += sum(t.answered > 0 for t in found.values())
+    if not urls:
+        raise DefectoryError(f"{workspace.root}: nothing was sent to {server.url} for round {round_}; push first")
     now = progress(workspace, recipe)
     return ReviewStatus(
-        url=url_of(server, project), round=round_, tasks=len(tasks), done=done, waiting=len(tasks) - done,
-        accepted=now.accepted, corrected=now.corrected, rejected=now.rejected, passed=now.passed,
+        url=urls[0], round=round_, tasks=tasks, done=done, waiting=tasks - done, accepted=now.accepted,
+        corrected=now.corrected, rejected=now.rejected, passed=now.passed, projects=tuple(urls),
     )  # fmt: skip

@@ -10,12 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
-from annotation import labelstudio
+from annotation.labelling.project import Item
+from annotation.labelling.projects import PROJECTS
+from annotation.labelling.regions import ranges
 from annotation.labels import current
 from schemas.errors import CallError, WorkerError
 from schemas.rows import Annotation, Interval, Row, Sample, Verdict, annotation
 from tasks import review
 from tasks.release.export import release
+from tasks.review import Work
+from tasks.review.items import task_of
 from tasks.stage import Context, Shard, stage
 from tasks.status import status as status_of
 from tasks.workspace import Workspace
@@ -36,38 +40,53 @@ def workspace(built: Path, tmp_path: Path) -> Workspace:
     return Workspace.open(shutil.copytree(built, tmp_path / "root" / "blobs"))
 
 
+ROUND = Work(PROJECTS["clip"], 1, PROJECTS["clip"].judges)
+
+
 def answer(
-    item: labelstudio.Item, user: int | dict[str, Any] = 1, id_: int = 1, at: str = "2026-01-01T00:00:00Z", **said: Any
-) -> dict[str, Any]:
+    item: Item, user: int | dict[str, Any] | None = 1, id_: int = 1, at: str = "2026-01-01T00:00:00Z",
+    work: Work = ROUND, **said: Any,
+) -> dict[str, Any]:  # fmt: skip
     """One exported task with one submitted annotation; `said` overrides what the prediction pre-filled."""
-    task = labelstudio.task(item, 1)
+    task = task_of(item, work)
+    spans = said.get("intervals", item.judged["visible_interval"].intervals)
     values = {
-        "visible": [{"ranges": [r]} for r in labelstudio.ranges(said.get("intervals", item.interval.intervals))],
-        "caption": [{"text": [said.get("caption", item.caption.text)]}],
+        "visible": [{"ranges": [r], "timelinelabels": ["Defect visible"]} for r in ranges(spans)],
+        "caption": [{"text": [said.get("caption", item.judged["caption"].text)]}],
         "interval_verdict": [{"choices": [said.get("interval_verdict", "accept")]}],
         "caption_verdict": [{"choices": [said.get("caption_verdict", "accept")]}],
         "caption_comment": [{"text": [said["comment"]]}] if "comment" in said else [],
+        "rating": [{"rating": said["rating"]}] if "rating" in said else [],
     }
-    kinds = {"visible": "timelinelabels", "caption": "textarea", "caption_comment": "textarea"}
+    kinds = {"visible": "timelinelabels", "caption": "textarea", "caption_comment": "textarea", "rating": "rating"}
     result = [
-        {"from_name": name, "to_name": "clip", "type": kinds.get(name, "choices"), "value": value}
+        {"id": f"{name}{n}", "from_name": name, "to_name": "shown", "type": kinds.get(name, "choices"), "value": value}
         for name, given in values.items()
-        for value in given
+        for n, value in enumerate(given)
     ]
-    made = {"id": id_, "completed_by": user, "updated_at": at, "was_cancelled": said.get("cancelled", False)}
+    made = {
+        "id": id_, "completed_by": user, "updated_at": at, "was_cancelled": said.get("cancelled", False),
+        "lead_time": said.get("seconds", 20.5),
+    }  # fmt: skip
     return {"id": id_, "data": task["data"], "annotations": [{**made, "result": result}]}
 
 
-def offered(workspace: Workspace) -> list[labelstudio.Item]:
-    return review.items(workspace, 1, workspace.root.parent)
+def offered(workspace: Workspace, work: Work = ROUND) -> list[Item]:
+    return list(review.items(workspace, work, workspace.root.parent))
 
 
-def defective(workspace: Workspace) -> labelstudio.Item:
-    return next(i for i in offered(workspace) if i.interval.intervals)
+def defective(workspace: Workspace) -> Item:
+    return next(i for i in offered(workspace) if i.judged["visible_interval"].intervals)
 
 
-def take(workspace: Workspace, *exported: dict[str, Any]) -> tuple[list[Verdict], list[str]]:
-    return review.take(workspace, RECIPE, offered(workspace), list(exported))
+def server(workspace: Workspace) -> review.Server:
+    return review.Server("http://127.0.0.1:9", None, workspace.root.parent, "a test")
+
+
+def take(
+    workspace: Workspace, *exported: dict[str, Any], work: Work = ROUND, there: dict[str, str] | None = None
+) -> tuple[list[Verdict], list[str]]:
+    return review.take(workspace, RECIPE, work, server(workspace), list(exported), there)
 
 
 def people(workspace: Workspace, sample: str) -> list[Annotation]:
@@ -83,14 +102,15 @@ def test_every_clip_is_offered_with_its_chosen_caption_and_addresses_below_the_m
     assert {i.sample.id for i in items} == {s.id for s in factory.samples(workspace)}
     for item in items:
         assert [c.candidate for c in item.candidates] == [0, 1, 2]
-        assert item.caption == item.candidates[0]
-        assert (item.marked is None) == (item.sample.defect == "none")
-        assert item.unmarked.startswith("/data/local-files/?d=blobs/media/render/")
+        assert item.judged["caption"] == item.candidates[0]
+        assert ("marked" in item.media) == (item.sample.defect != "none")
+        assert item.media["unmarked"].startswith("/data/local-files/?d=blobs/media/render/")
+        assert ("Extent" in item.facts) == (item.sample.defect != "none")
 
 
 def test_a_workspace_that_the_server_cannot_show_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(CallError, match="lies outside of"):
-        review.items(workspace, 1, tmp_path / "elsewhere")
+        list(review.items(workspace, ROUND, tmp_path / "elsewhere"))
 
 
 @pytest.mark.parametrize(
@@ -112,17 +132,17 @@ def test_an_answer_becomes_two_annotations_and_two_verdicts(
     assert not problems
     rows = {a.task: a for a in people(workspace, item.sample.id)}
     assert (rows["visible_interval"].status, rows["caption"].status) == (interval_status, caption_status)
-    assert rows["visible_interval"].supersedes == item.interval.id
-    assert rows["caption"].supersedes == item.caption.id
+    assert rows["visible_interval"].supersedes == item.judged["visible_interval"].id
+    assert rows["caption"].supersedes == item.judged["caption"].id
     assert {(v.task, v.verdict, v.annotation) for v in verdicts} == {
-        ("visible_interval", interval_status, item.interval.id),
-        ("caption", caption_status, item.caption.id),
+        ("visible_interval", interval_status, item.judged["visible_interval"].id),
+        ("caption", caption_status, item.judged["caption"].id),
     }
     labels = label(workspace, item.sample.id)
     if interval_status != "rejected":
-        assert labels["visible_interval"].intervals == said.get("intervals", item.interval.intervals)
+        assert labels["visible_interval"].intervals == said.get("intervals", item.judged["visible_interval"].intervals)
     if caption_status != "rejected":
-        assert labels["caption"].text == said.get("caption", item.caption.text)
+        assert labels["caption"].text == said.get("caption", item.judged["caption"].text)
     assert {v.comment for v in verdicts} - {""} == ({said["comment"]} if "comment" in said else set())
 
 
@@ -197,7 +217,7 @@ def test_of_two_answers_by_one_person_the_later_counts_and_no_address_gets_in(wo
 
 def test_an_answer_about_a_clip_that_was_rendered_again_is_not_taken(workspace: Workspace) -> None:
     item = defective(workspace)
-    stale = answer(dataclasses.replace(item, unmarked="/data/local-files/?d=blobs/media/render/old/a.mp4"))
+    stale = answer(dataclasses.replace(item, media={"unmarked": "/data/local-files/?d=blobs/media/render/old/a.mp4"}))
     verdicts, (problem,) = take(workspace, stale)
     assert not verdicts
     assert "rendered again" in problem
@@ -243,8 +263,8 @@ def test_a_verdict_on_an_earlier_caption_is_no_verdict_on_the_new_one(
     new = next(i for i in offered(workspace) if i.sample.id == item.sample.id)
     verdicts, problems = take(workspace, answer(new, user=3, id_=3))
     assert {(v.task, v.annotation) for v in verdicts} == {
-        ("visible_interval", item.interval.id),
-        ("caption", new.caption.id),
+        ("visible_interval", item.judged["visible_interval"].id),
+        ("caption", new.judged["caption"].id),
     }
     assert not problems
 
@@ -259,16 +279,20 @@ def test_a_review_of_candidates_that_are_gone_counts_no_more(workspace: Workspac
     # The answer is about the same video, so the next pull takes it again, as a correction of the new candidate.
     new = next(i for i in offered(workspace) if i.sample.id == item.sample.id)
     verdicts, _ = take(workspace, answer(item, intervals=[Interval(0, 3)]))
-    assert [(v.task, v.verdict, v.annotation) for v in verdicts] == [("visible_interval", "corrected", new.interval.id)]
+    assert [(v.task, v.verdict, v.annotation) for v in verdicts] == [
+        ("visible_interval", "corrected", new.judged["visible_interval"].id)
+    ]
     assert label(workspace, item.sample.id)["visible_interval"].intervals == [Interval(0, 3)]
 
 
 def test_the_second_round_shows_what_the_first_left(workspace: Workspace) -> None:
     item = defective(workspace)
     take(workspace, answer(item, caption="By a person.", interval_verdict="reject"))
-    again = next(i for i in review.items(workspace, 2, workspace.root.parent) if i.sample.id == item.sample.id)
-    assert again.caption.text == "By a person."
-    assert again.interval == item.interval  # rejected: judged anew as the machine wrote it
+    again = next(i for i in offered(workspace, dataclasses.replace(ROUND, round=2)) if i.sample.id == item.sample.id)
+    assert again.judged["caption"].text == "By a person."
+    assert (
+        again.judged["visible_interval"] == item.judged["visible_interval"]
+    )  # rejected: judged anew as the machine wrote it
 
 
 class Projects:
