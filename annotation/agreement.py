@@ -18,6 +18,9 @@ from annotation.likeness import USABLE, classes, compared_by, likeness
 from schemas.errors import CallError
 from schemas.rows import Annotation
 
+WITHDRAWN = "withdrawn"
+"""The status of a row by which its author takes back what it supersedes."""
+
 ORDER = ("all", "annotator", "pair", "class", "batch")
 UNITS = ("all", "class", "batch")
 """Slices in which alpha looks at all answers to a sample; in the others each pair of answers is a unit."""
@@ -118,7 +121,7 @@ def answers(rows: Iterable[Annotation]) -> list[Annotation]:
     # What somebody else's row supersedes stays what its author said.
     changed = {a.supersedes for a in by_id.values() if a.supersedes in by_id and by_id[a.supersedes].author == a.author}
     last = {a.author: a for _, a in sorted(by_id.items()) if a.id not in changed and independent(a)}
-    return [last[author] for author in sorted(last)]
+    return [last[author] for author in sorted(last) if last[author].status != WITHDRAWN]
 
 
 # --- pairs of answers and their slices ------------------------------------------------------------
@@ -158,7 +161,7 @@ class _Tally:
 
 
 def _groups(rows: Iterable[Annotation]) -> Iterator[tuple[str, int, list[Annotation], set[str | None]]]:
-    """Task, round, independent answers and the ids that any row supersedes, sample by sample."""
+    """Task, round, independent answers and the ids that rows which stand supersede, sample by sample."""
     last = ""
     for sample, of_it in groupby(rows, key=lambda a: a.sample):
         if sample < last:
@@ -169,7 +172,9 @@ def _groups(rows: Iterable[Annotation]) -> Iterator[tuple[str, int, list[Annotat
             if a.author_kind == "person":
                 work[a.task, a.round].append(a)
         for (task, round_), said in sorted(work.items()):
-            yield task, round_, answers(said), {a.supersedes for a in said}
+            taken_back = {a.supersedes for a in said if a.status == WITHDRAWN}
+            replaced = {a.supersedes for a in said if a.status != WITHDRAWN and a.id not in taken_back}
+            yield task, round_, answers(said), replaced
 
 
 def _compared(given: list[Annotation], encode: Encode | None) -> list[_Pair]:

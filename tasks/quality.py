@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from annotation import acceptance
+from annotation.agreement import WITHDRAWN
 from annotation.labelling.project import Answer
 from annotation.labelling.quality import CRITERIA, ERRORS, VISUAL
 from schemas.digests import canonical, digest
@@ -193,11 +194,12 @@ def verdicts(batch: Batch, given: Iterable[Verdict]) -> list[Verdict]:
 def outcome(batch: Batch, given: Iterable[Verdict], want: Quality) -> Outcome:
     """Whether a round passed, by what the recipe asks for now.
 
-    A sample is erroneous if anybody found anything in it wrong. A verdict on one that was not drawn counts for nothing.
+    A sample is erroneous if anybody found anything in it wrong. A verdict that was withdrawn, or is on a sample that
+    was not drawn, counts for nothing.
     """
     asked, said = set(batch.samples), dict[str, bool]()
     for v in verdicts(batch, given):
-        if v.sample in asked:
+        if v.sample in asked and v.verdict != WITHDRAWN:
             said[v.sample] = said.get(v.sample, False) or v.verdict == "rejected"
     errors, population = sum(said.values()), batch.population or len(batch.samples)
     most = allowed(population, len(batch.samples), want)

@@ -1,5 +1,6 @@
 """Disagreements go to somebody else, whose decision is the label."""
 
+import dataclasses
 from collections.abc import Iterable
 
 import pytest
@@ -74,6 +75,18 @@ def test_who_changes_their_answer_afterwards_opens_the_case_again() -> None:
     rows = [*ROWS, *decide("yes", ROWS)]
     changed = said("s0", "bob", "other", supersedes=ROWS[1].id)
     assert [b.samples for b in due([*rows, changed])] == [["s0"]]
+
+
+def test_a_withdrawn_decision_and_a_withdrawn_answer() -> None:
+    decided = decide("yes", ROWS)
+    back = [
+        dataclasses.replace(a, id=f"back{n}", status="withdrawn", label=None, supersedes=a.id)
+        for n, a in enumerate(decided)
+    ]
+    assert due([*ROWS, *decided]) == []
+    assert [b.samples for b in due([*ROWS, *decided, *back])] == [["s0"]]
+    gone = said("s0", "bob", "", status="withdrawn", supersedes=ROWS[1].id)
+    assert due([*ROWS, gone]) == []  # one answer is no disagreement
 
 
 def test_nobody_decides_between_their_own_answer_and_another() -> None:

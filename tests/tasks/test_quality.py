@@ -224,6 +224,16 @@ def test_a_round_is_open_until_every_sample_is_judged() -> None:
     assert quality.outcome(q, judged(q, q.samples[:1]), WANT).passed is False  # 90 % is not more than 95 %
 
 
+def test_a_withdrawn_verdict_opens_the_round_again() -> None:
+    (q,) = draw(work())
+    found = judged(q)
+    back = dataclasses.replace(found[0], id="back", verdict="withdrawn", supersedes=found[0].id)
+    assert quality.outcome(q, [*found, back], WANT).passed is None
+    again_ = quality.judge(q, back.sample, back.reviewer, [answer(False)], {}, [*found, back])
+    assert [v.supersedes for v in again_] == ["back"]
+    assert quality.outcome(q, [*found, back, *again_], WANT).passed is True
+
+
 def test_exactly_the_wanted_accuracy_is_not_enough() -> None:
     (q,) = draw(work(), want=Quality(semantic=1.0))
     assert quality.outcome(q, judged(q, q.samples[:5]), WANT).passed is False
