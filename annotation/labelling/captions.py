@@ -98,5 +98,5 @@ What a text claims against what was measured stands in red; measurements can be 
 """,
     data=lambda item: {"shown": medium(item, "image", "unmarked"), **data(item)},
     prediction=prediction,
-    answers=answers,
+    reads=answers,
 )

@@ -52,7 +52,7 @@ ends, draw new ones with <b>v</b>, or delete them until they fit.</p>
 """,
     data=data,
     prediction=prediction,
-    answers=answers,
+    reads=answers,
 )
 
 CLIP = Project(
@@ -67,5 +67,5 @@ ends, draw new ones with <b>v</b>, or delete them until they fit. Then pick or r
 """,
     data=lambda item: data(item) | captions.data(item),
     prediction=lambda item: prediction(item) + captions.prediction(item),
-    answers=lambda result, data: answers(result, data) + captions.answers(result, data),
+    reads=lambda result, data: answers(result, data) + captions.answers(result, data),
 )

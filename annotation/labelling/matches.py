@@ -55,5 +55,5 @@ MATCH = Project(
 """,
     data=data,
     prediction=prediction,
-    answers=answers,
+    reads=answers,
 )

@@ -23,7 +23,7 @@ def project(name: str, title: str, instruction: str) -> Project:
         instruction=instruction,
         data=lambda item: {"shown": medium(item, "image")},
         prediction=lambda item: prediction(item, name),
-        answers=answers,
+        reads=answers,
     )
 
 

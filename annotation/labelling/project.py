@@ -81,16 +81,16 @@ class Project:
     """What is shown beyond what all tasks hold."""
     prediction: Callable[[Item], list[dict[str, Any]]]
     """What is filled in from the start."""
-    answers: Callable[[Sequence[Any], Mapping[str, Any]], list[Answer]]
-    """An exported `result` and its task's `data`; raises BadInput for an answer that cannot be used."""
+    reads: Callable[[Sequence[Any], Mapping[str, Any]], list[Answer]]
+    """See `answers`."""
     config: str = ""
     """The file of its configuration in `configs/`, without `.xml`; its name, if empty."""
 
-    def task(self, item: Item, round_: int) -> dict[str, Any]:
-        """The task to import: `data` with our sample id and round, and what is filled in as a prediction.
+    def task(self, item: Item, round_: int, **also: Any) -> dict[str, Any]:
+        """The task to import: `data` with our sample id, round and what else is given, and a prediction to start from.
 
-        `content` covers all that the reviewer sees, so a task needs an update exactly when it differs. Raises BadInput
-        when there is nothing to be shown.
+        `content` covers all of it, so a task needs an update exactly when it differs. Raises BadInput when there is
+        nothing to be shown.
         """
         sample = item.sample
         data = {
@@ -107,10 +107,26 @@ class Project:
             "fps": sample.fps or 0,
             "judged": {t: {"id": a.id, "content": meaning(content(item, t))} for t, a in item.judged.items()},
             **self.data(item),
+            **also,
         }
         result = self.prediction(item)
-        data["content"] = digest("labelling task", data, result)
+        data["prediction"] = digest("prediction", result)
+        data["content"] = digest("labelling task", data)
         return {"data": data, "predictions": [{"model_version": MODEL_VERSION, "result": result}]}
+
+    def answers(self, result: Any, data: Mapping[str, Any]) -> list[Answer]:
+        """What one person says, from an exported `result` and its task's `data`.
+
+        Raises BadInput for an answer that cannot be used, and for a task that is not as it was pushed.
+        """
+        pushed = {key: value for key, value in data.items() if key != "content"}
+        if data.get("content") != digest("labelling task", pushed) or data.get("project") != self.name:
+            raise BadInput(
+                f"sample {data.get('sample')!s:.60}: its task was edited in Label Studio; delete it and push again"
+            )
+        if not isinstance(result, list):
+            raise BadInput(f"sample {data['sample']}: the answer is no list; open the task and submit it again")
+        return self.reads(result, data)
 
 
 def title(sample: Sample) -> str:

@@ -61,7 +61,7 @@ makes the whole picture erroneous; say which in a word.</p>
     prediction=lambda item: (
         clips.prediction(item) if item.sample.kind == "clip" else pictures.prediction(item, "mask", "box")
     ),
-    answers=visual_answers,
+    reads=visual_answers,
 )
 
 QUALITY_SEMANTIC = Project(
@@ -75,5 +75,5 @@ to be met.</p>
 """,
     data=lambda item: {"shown": medium(item, "image", "unmarked"), "words": _said(item)},
     prediction=lambda item: [],
-    answers=semantic_answers,
+    reads=semantic_answers,
 )

@@ -86,5 +86,5 @@ none.</p>
 """,
     data=data,
     prediction=prediction,
-    answers=answers,
+    reads=answers,
 )

@@ -92,6 +92,25 @@ def test_a_tasks_content_covers_what_is_seen(key: tuple[str, str]) -> None:
     assert project.task(other, 1)["data"]["content"] != project.task(item, 1)["data"]["content"]
 
 
+@pytest.mark.parametrize("key", ITEMS)
+def test_an_answer_to_a_task_that_was_edited_is_not_taken(key: tuple[str, str]) -> None:
+    result, data = pushed(key)
+    for name in data:
+        less = {k: v for k, v in data.items() if k != name}
+        for edited in (less, {**data, name: "edited"}):
+            with pytest.raises(BadInput, match="its task was edited in Label Studio; delete it and push again"):
+                PROJECTS[key[0]].answers(result, edited)
+    with pytest.raises(BadInput, match="the answer is no list"):
+        PROJECTS[key[0]].answers(None, data)
+
+
+def test_what_a_round_adds_to_a_task_is_part_of_its_content() -> None:
+    first, second = (PROJECTS["mask"].task(ITEMS["mask", "image"], 1, batch=b)["data"] for b in ("b1", "b2"))
+    assert first["batch"] == "b1"
+    assert first["content"] != second["content"]
+    assert first["prediction"] == second["prediction"]
+
+
 # --- one kind after another -----------------------------------------------------------------------
 
 
