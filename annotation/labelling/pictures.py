@@ -1,6 +1,7 @@
 """Regions on a picture: polygons and brushed masks of a large taxonomy (InspecSafe-V1), and boxes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from annotation.labelling.project import Answer, Content, Item, Project, Said, answer, content, medium, picture
@@ -27,11 +28,15 @@ def project(name: str, title: str, instruction: str) -> Project:
     )
 
 
-def prediction(item: Item, *tasks: str) -> list[dict[str, Any]]:
-    """The regions of the judged annotations of `tasks`."""
+def prediction(item: Item, task: str, prefix: str = "") -> list[dict[str, Any]]:
+    """The regions of one judged annotation; `prefix` tells their ids from those of another one."""
+    if task not in item.judged:
+        return []
     size = {"width": item.sample.width, "height": item.sample.height, "frames": item.sample.frames, "frame": item.frame}
-    found = [content(item, t) for t in tasks if t in item.judged]
-    return [entry for c in found for entry in results(c.regions, c.relations, picture(size))]
+    said = content(item, task)
+    drawn = [replace(r, id=prefix + r.id) for r in said.regions]
+    links = [replace(link, source=prefix + link.source, target=prefix + link.target) for link in said.relations]
+    return results(drawn, links, picture(size))
 
 
 MASK = project(

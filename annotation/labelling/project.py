@@ -148,6 +148,18 @@ def medium(item: Item, *roles: str) -> str:
     return found
 
 
+JUDGED = {
+    "visible_interval": ("intervals",),
+    "mask": ("regions", "relations"),
+    "box": ("regions", "relations"),
+    "caption": ("text", "scores"),
+    "scene": ("text",),
+    "safety_level": ("label", "choices"),
+    "match": ("label", "text", "choices"),
+}
+"""Which of its fields people judge, by annotation task; all, if it is not named here."""
+
+
 def content(item: Item, task: str) -> Content:
     """What the judged annotation says as it comes back: masks as regions to brush at, points in 32 bits, intervals in
     order. Regions of other frames than the item's are left out."""
@@ -159,15 +171,18 @@ def content(item: Item, task: str) -> Content:
         r = replace(r, points=[pixel(v) for v in r.points])
         return r if r.kind == "interval" else replace(r, width=sample.width, height=sample.height, frame=item.frame)
 
-    return Content(
+    regions = [placed(r) for r in (*a.regions, *masks) if item.frame is None or r.frame in (None, item.frame)]
+    ids = {r.id for r in regions}
+    whole = Content(
         label=a.label,
         text=tidy(a.text) if a.text is not None else None,
         intervals=joined(a.intervals) if a.intervals is not None else None,
-        regions=[placed(r) for r in (*a.regions, *masks) if item.frame is None or r.frame in (None, item.frame)],
-        relations=a.relations,
+        regions=regions,
+        relations=[link for link in a.relations if {link.source, link.target} <= ids],
         choices=a.choices,
         scores=[s for s in a.scores if s.name == RATING],
     )
+    return Content(**{name: getattr(whole, name) for name in JUDGED[task]}) if task in JUDGED else whole
 
 
 RATING = "rating"

@@ -59,7 +59,9 @@ makes the whole picture erroneous; say which in a word.</p>
 """,
     data=lambda item: {"shown": medium(item, "image", "unmarked")},
     prediction=lambda item: (
-        clips.prediction(item) if item.sample.kind == "clip" else pictures.prediction(item, "mask", "box")
+        clips.prediction(item)
+        if item.sample.kind == "clip"
+        else [entry for task in ("mask", "box") for entry in pictures.prediction(item, task, f"{task}.")]
     ),
     reads=visual_answers,
 )

@@ -74,9 +74,14 @@ def joined(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def results(regions: Iterable[Region], relations: Iterable[Relation], on: Picture) -> list[dict[str, Any]]:
-    """Label Studio's results for regions with ids of their own. Raises BadInput for a region without a place."""
+    """Label Studio's results. Raises BadInput for a region without a place, and for an id that is not its own."""
     found: list[dict[str, Any]] = []
+    ids: set[str] = set()
     for r in regions:
+        # Label Studio cuts ids at a `#`, and takes regions of one id for one.
+        if not r.id or "#" in r.id or r.id in ids:
+            raise BadInput(f"region {r.id!r:.40}: needs an id of its own, without `#`; make it again")
+        ids.add(r.id)
         value = _value(r, on)
         common: dict[str, Any] = {"id": r.id, "to_name": on.tag}
         if r.kind != "interval":

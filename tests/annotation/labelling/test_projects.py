@@ -186,6 +186,20 @@ def test_where_nobody_has_guessed_there_is_nothing_to_correct() -> None:
     assert (found.status, found.content) == ("accepted", Content(label="cone", text="A <cone>", choices=["yes"]))
 
 
+def test_a_label_that_is_not_judged_makes_no_correction() -> None:
+    mask = examples.said("mask", label="crack", text="by hand", regions=examples.regions("polygon"))
+    task = PROJECTS["mask"].task(Item(examples.sample(), STILL, {"mask": mask}), 1)
+    (found,) = PROJECTS["mask"].answers(task["predictions"][0]["result"] + clicks(verdict="accept"), task["data"])
+    assert (found.status, found.content.label) == ("accepted", None)
+
+
+def test_regions_of_two_annotations_do_not_get_mixed_up() -> None:
+    one, other = ([Region("r", kind, "cone", points)] for kind, points in (("box", [1.0] * 4), ("polygon", [1.0] * 6)))
+    judged = {"mask": examples.said("mask", regions=other), "box": examples.said("box", regions=one)}
+    task = PROJECTS["quality-visual"].task(Item(examples.sample(), STILL, judged), 1)
+    assert {r["id"] for r in task["predictions"][0]["result"]} == {"mask.r", "box.r"}
+
+
 def test_the_masks_of_one_frame_are_brushed_at() -> None:
     masks = [to_mask(dataclasses.replace(r, frame=n)) for n, r in enumerate(examples.regions("brush") * 2)]
     item = Item(examples.sample(), STILL, {"mask": examples.said("mask", masks=masks)}, frame=1)

@@ -15,7 +15,7 @@ from annotation.labelling.regions import Picture, from_mask, interval, joined, r
 from schemas.errors import BadInput
 from schemas.rows import Attribute, Interval, Mask, Region, Relation
 
-WIDTH, HEIGHT, FRAMES = 1921, 1079, 500
+WIDTH, HEIGHT, FRAMES = 641, 479, 500
 ON = Picture("shown", WIDTH, HEIGHT, FRAMES)
 CLIP = Picture("shown", frames=FRAMES, label_tag="visible")
 SIZE = {"width": WIDTH, "height": HEIGHT}
@@ -200,3 +200,9 @@ def test_a_bar_in_pieces_is_several_intervals() -> None:
 def test_a_region_outside_of_its_picture_is_not_pushed() -> None:
     with pytest.raises(BadInput, match="reaches out of its picture"):
         results([Region("r", "box", "crack", [0.0, 0.0, 2.0 * WIDTH, 5.0], **SIZE)], (), ON)
+
+
+@pytest.mark.parametrize("ids", [["a", "a"], ["a#b"], [""]])
+def test_an_id_that_label_studio_would_change_is_not_pushed(ids: list[str]) -> None:
+    with pytest.raises(BadInput, match="needs an id of its own"):
+        results([Region(id_, "box", "crack", [1.0, 1.0, 2.0, 2.0], **SIZE) for id_ in ids], (), ON)
