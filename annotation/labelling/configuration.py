@@ -54,9 +54,9 @@ def checked(classes: Sequence[Class], frequent: Sequence[str]) -> list[Class]:
     if len(by_name) < len(classes):
         raise CallError("the classes of the labelling project hold one name twice; name each once")
     for name in by_name:
-        if not name or tidy(name) != name or name.startswith("$") or "," in name:
+        if not name or tidy(name) != name or name.startswith("$"):
             raise CallError(
-                f"class {name!r:.60}: cannot be a label (control characters, a comma, or `$` in front); "
+                f"class {name!r:.60}: cannot be a label (control characters, blanks at an end, or `$` in front); "
                 "rename it in the taxonomy"
             )
     if missing := [name for name in frequent if name not in by_name]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from annotation.labelling.regions import Picture, from_mask, joined, pixel
+from annotation.labelling.regions import Picture, from_mask, in_order, joined, pixel
 from annotation.labelling.words import said, shown, tidy
 from schemas.digests import digest
 from schemas.errors import BadInput
@@ -168,7 +168,7 @@ def content(item: Item, task: str) -> Content:
     masks = [from_mask(m, label, f"mask-{n}") for n, m in enumerate(a.masks or ())] if not a.regions else []
 
     def placed(r: Region) -> Region:
-        r = replace(r, points=[pixel(v) for v in r.points])
+        r = replace(r, points=[pixel(v) for v in r.points], attributes=in_order(r.attributes))
         return r if r.kind == "interval" else replace(r, width=sample.width, height=sample.height, frame=item.frame)
 
     regions = [placed(r) for r in (*a.regions, *masks) if item.frame is None or r.frame in (None, item.frame)]

@@ -108,7 +108,8 @@ def results(regions: Iterable[Region], relations: Iterable[Relation], on: Pictur
 
 def _value(r: Region, on: Picture) -> dict[str, Any]:
     p = [float(v) for v in r.points]
-    if r.kind != "interval" and any(v > (on.height if n % 2 else on.width) for n, v in enumerate(p)):
+    inside = on.width > 0 and on.height > 0 and all(v <= (on.height if n % 2 else on.width) for n, v in enumerate(p))
+    if r.kind != "interval" and not inside:
         raise BadInput(f"region {r.id}: reaches out of its picture of {on.width} x {on.height} pixels; cut it")
     if r.kind == "interval" and len(p) == 2:
         return {"ranges": ranges([Interval(int(p[0]), int(p[1]))])}
@@ -176,6 +177,7 @@ def _regions(id_: str, entries: Sequence[Mapping[str, Any]], on: Picture) -> lis
     for e in entries:
         if e.get("type") == "choices":
             attributes += [Attribute(str(e.get("from_name")), value) for value in _texts(e, ("choices",))]
+    attributes = in_order(attributes)
     value = shape.get("value")
     if not isinstance(value, Mapping):
         raise BadInput(f"region {id_:.40}: has no place; delete it and draw it again")
@@ -193,6 +195,11 @@ def _regions(id_: str, entries: Sequence[Mapping[str, Any]], on: Picture) -> lis
         raise BadInput(f"region {id_:.40}: lies on another picture, or a turned one; delete it and draw it again")
     points, rotation, counts = _place(id_, kind, value, on)
     return [Region(id_, kind, label[0], points, rotation, counts, on.height, on.width, on.frame, attributes)]
+
+
+def in_order(attributes: Iterable[Attribute]) -> list[Attribute]:
+    """Attributes have no order of their own; by name, then value."""
+    return sorted(attributes, key=lambda a: (a.name, a.value))
 
 
 def _place(id_: str, kind: str, value: Mapping[str, Any], on: Picture) -> tuple[list[float], float, str | None]:

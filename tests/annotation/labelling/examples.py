@@ -8,7 +8,7 @@ from annotation.labelling.configuration import Class, configuration
 from annotation.labelling.project import Item, Project
 from schemas.rows import Annotation, Attribute, Claim, Interval, Region, Relation, Sample, Score, annotation
 
-NASTY = 'Rust "A" <b>&amp;</b> 🔥 ünï'
+NASTY = 'Rust, "A" <b>&amp;</b> 🔥 ünï'
 CLASSES = [
     Class("pipeline", "Pipeline"), Class("cone", "Traffic Cone"), Class(NASTY), Class("long", "very " * 60 + "long"),
     *(Class(f"object_{n:03}", f"Object {n}") for n in range(230)),

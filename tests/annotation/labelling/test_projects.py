@@ -288,7 +288,7 @@ def test_labels_with_markup_quotes_and_emoji_are_labels() -> None:
     assert not list(root.iter("b"))
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", " a", "a\x00", "$sample", "a,b", "\ud800"])
+@pytest.mark.parametrize("name", ["", "a\nb", " a", "a\x00", "$sample", "\ud800"])
 def test_names_that_would_come_back_changed_are_refused(name: str) -> None:
     with pytest.raises(CallError, match="cannot be a label"):
         configuration("mask", "image", [Class(name)])

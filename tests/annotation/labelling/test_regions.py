@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from annotation.labelling import brush
-from annotation.labelling.regions import Picture, from_mask, interval, joined, ranges, regions, results, to_mask
+from annotation.labelling.regions import (
+    Picture,
+    from_mask,
+    in_order,
+    interval,
+    joined,
+    ranges,
+    regions,
+    results,
+    to_mask,
+)
 from schemas.errors import BadInput
 from schemas.rows import Attribute, Interval, Mask, Region, Relation
 
@@ -32,7 +42,7 @@ points = st.lists(st.tuples(pixels(WIDTH), pixels(HEIGHT)), min_size=3, max_size
 )
 boxes = st.tuples(pixels(WIDTH), pixels(HEIGHT), pixels(WIDTH, 0.5), pixels(HEIGHT, 0.5)).map(list)
 attributes = st.lists(st.builds(Attribute, st.sampled_from(["note", "state"]), labels), max_size=3, unique=True).map(
-    lambda found: sorted(found, key=lambda a: a.name)
+    in_order
 )
 masks = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1)).map(
     lambda t: (np.random.default_rng(t[2]).random((t[0], t[1])) < t[3]).astype(np.uint8)
@@ -200,6 +210,8 @@ def test_a_bar_in_pieces_is_several_intervals() -> None:
 def test_a_region_outside_of_its_picture_is_not_pushed() -> None:
     with pytest.raises(BadInput, match="reaches out of its picture"):
         results([Region("r", "box", "crack", [0.0, 0.0, 2.0 * WIDTH, 5.0], **SIZE)], (), ON)
+    with pytest.raises(BadInput, match="picture of 0 x 0"):
+        results([Region("r", "box", "crack", [0.0] * 4)], (), Picture("shown"))
 
 
 @pytest.mark.parametrize("ids", [["a", "a"], ["a#b"], [""]])
