@@ -13,6 +13,7 @@ from flows.commands.building import build, plan, status
 from flows.commands.captions import captions_app
 from flows.commands.evaluating import evaluate
 from flows.commands.output import OPTIONS
+from flows.commands.reannotating import reannotate
 from flows.commands.releasing import release, verify
 from flows.commands.reviewing import review_app
 from flows.commands.serving import doctor, services_app
@@ -22,7 +23,7 @@ app = typer.Typer(
     help="The dataset factory for industrial inspection.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
-for command in (plan, build, status, release, verify, evaluate, doctor):
+for command in (plan, build, status, reannotate, release, verify, evaluate, doctor):
     app.command()(command)
 app.add_typer(review_app, name="review")
 app.add_typer(captions_app, name="captions")

@@ -42,7 +42,7 @@ def _fields(row: type) -> Iterator[pa.Field]:
 
 def arrow_schema(row: type) -> pa.Schema:
     """The Arrow schema of a row class, with the table's name and schema version in its metadata."""
-    meta = {"defectory.table": TABLE_OF[row], "defectory.schema_version": str(SCHEMA_VERSION)}
+    meta = {"defectory.table": TABLE_OF.get(row, row.__name__.lower()), "defectory.schema_version": str(SCHEMA_VERSION)}
     return pa.schema(list(_fields(row)), metadata=meta)
 
 
@@ -67,11 +67,19 @@ def _revive(hint: Any, value: Any) -> Any:
 R = TypeVar("R")
 
 _HINTS: dict[type, dict[str, Any]] = {}
+_FILLED: dict[type, set[str]] = {}
+"""Fields that have a default other than None."""
 
 
 def from_dict(row: type[R], values: dict[str, Any]) -> R:
-    """The inverse of `dataclasses.asdict`, nested rows included."""
+    """The inverse of `dataclasses.asdict`, nested rows included; a null in a column that takes none is its default."""
     if row not in _HINTS:
         _HINTS[row] = typing.get_type_hints(row)
+        fields = dataclasses.fields(typing.cast(Any, row))
+        _FILLED[row] = {
+            f.name for f in fields
+            if f.default not in (None, dataclasses.MISSING) or f.default_factory is not dataclasses.MISSING
+        }  # fmt: skip
     hints = _HINTS[row]
-    return row(**{k: _revive(hints[k], v) for k, v in values.items() if k in hints})
+    given = {k: v for k, v in values.items() if k in hints and (v is not None or k not in _FILLED[row])}
+    return row(**{k: _revive(hints[k], v) for k, v in given.items()})

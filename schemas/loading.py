@@ -38,6 +38,14 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     return _anchored(validated(raw, str(path)), path.resolve().parent)
 
 
+def changed(recipe: Recipe, overrides: tuple[str, ...]) -> Recipe:
+    """A recipe with `a.b=value` overrides applied; file names are relative to the current folder. Raises like `load`."""
+    raw = recipe.model_dump(mode="json")
+    for text in overrides:
+        _override(raw, text)
+    return _anchored(validated(raw, "--set"), Path.cwd())
+
+
 def validated(raw: Any, where: str) -> Recipe:
     """Raises CallError with one sentence that names `where`, the key and what is wrong."""
     try:

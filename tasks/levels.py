@@ -14,7 +14,7 @@ from tasks.pictured import Known, known_of, shown
 from tasks.stage import MAKER, Context, Shard, makers, stage
 from tasks.workspace import Workspace
 
-BESIDE = ("visibility", "keyframes", "caption", "review")
+BESIDE = ("visibility", "keyframes", "caption", "review", "reannotation")
 UNMEASURED: dict[str, Any] = {
     "shape": None, "direction": None, "distribution": None, "number": None, "position": None, "shares": [],
     "scale": None, "polarity": None, "saliency": None,

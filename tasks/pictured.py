@@ -36,7 +36,8 @@ def known_of(ctx: Context) -> dict[str, Known]:
         if signal.name == "mask_pixels":
             known[signal.sample].area = signal.values
     for a in ctx.rows(Annotation):
-        here = known[a.sample]
+        if (here := known.get(a.sample)) is None:
+            continue  # of another shard's sample: what was said of all at once is read whole
         match a.task:
             case "mask" if a.label in (None, sources[a.sample]):
                 here.masks.update({m.frame: m for m in a.masks or ()})
