@@ -133,9 +133,7 @@ def facts(sample: Sample, rows: Iterable[Annotation]) -> dict[str, str]:
 
 def task_of(item: Item, work: Work) -> dict[str, Any]:
     """The task to import: besides what is shown, `data` says whose it is. Raises BadInput for what cannot be shown."""
-    task = work.project.task(item, work.round)
-    task["data"] |= {"batch": work.batch.id if work.batch else "", "shard": item.sample.shard}
-    return task
+    return work.project.task(item, work.round, batch=work.batch.id if work.batch else "", shard=item.sample.shard)
 
 
 def contradicted(item: Item) -> bool:

@@ -65,7 +65,8 @@ class History:
     def authors(self, sample: str) -> set[str]:
         """Whose answers to this work stand."""
         if self.work.batch and self.work.judges:
-            return {v.reviewer for v in quality.verdicts(self.work.batch, self.verdicts[sample])}
+            said = quality.verdicts(self.work.batch, self.verdicts[sample])
+            return {v.reviewer for v in said if v.verdict != WITHDRAWN}
         return {a.author for (s, _, _), a in self.latest.items() if s == sample and a.status != WITHDRAWN}
 
 
@@ -76,8 +77,7 @@ def rows_of(given: Given, answers: Sequence[Answer], item: Item, history: Histor
     if work.batch and work.judges:
         before = history.verdicts[given.sample]
         worked = quality.workers(history.rows[given.sample], work.batch)
-        for v in quality.judge(work.batch, given.sample, given.reviewer, answers, worked, before):
-            yield _after_withdrawal(v, before)
+        yield from quality.judge(work.batch, given.sample, given.reviewer, answers, worked, before)
     elif work.batch and work.batch.kind == "adjudication":
         for answer in answers:
             if answer.task == work.batch.task:
@@ -169,14 +169,6 @@ def _verdict(made: Annotation, comment: str, target: str | None) -> Verdict:
     )  # fmt: skip
 
 
-def _after_withdrawal(v: Verdict, before: Iterable[Verdict]) -> Verdict:
-    """Who says the same again after taking it back says something new."""
-    same = [b for b in before if (b.reviewer, b.task, b.batch) == (v.reviewer, v.task, v.batch)]
-    replaced = {b.supersedes for b in same}
-    last = next((b.id for b in same if b.verdict == WITHDRAWN and b.id not in replaced), None)
-    return replace(v, supersedes=last, id=digest("quality verdict", v.id, last)) if last else v
-
-
 def withdrawals(sample: str, gone: Iterable[str], history: History) -> Iterator[Row]:
     """Answers that were taken, and that their authors (or somebody in charge) have deleted or turned into a skip since.
 
@@ -186,7 +178,7 @@ def withdrawals(sample: str, gone: Iterable[str], history: History) -> Iterator[
     for reviewer in sorted(gone):
         if work.batch and work.judges:
             for v in quality.verdicts(work.batch, history.verdicts[sample]):
-                if v.reviewer == reviewer:
+                if v.reviewer == reviewer and v.verdict != WITHDRAWN:
                     yield replace(
                         v, id=digest("withdrawal", v.id), verdict=WITHDRAWN, supersedes=v.id, findings=[], comment=""
                     )

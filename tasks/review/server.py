@@ -104,4 +104,4 @@ def speaking(url: str, token_from: str) -> Iterator[None]:
             raise DefectoryError(
                 f"Label Studio at {url} refuses the token from {token_from}; put a valid access token there"
             ) from None
-        raise WorkerError(f"Label Studio at {url} answered {e.status_code}; its log says why, then try again") from e
+        raise WorkerError(f"Label Studio at {url} answered {e.status_code}; its log says why, then try again") from None
