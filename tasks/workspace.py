@@ -205,11 +205,12 @@ class Workspace:
         current = self.current()
         for table, row in TABLES.items():
             parts = [str(p) for ref in current if (p := self.part_path(table, ref)).exists()]
+            empty = arrow_schema(row).empty_table()
             if parts:
                 listed = ", ".join("'" + p.replace("'", "''") + "'" for p in parts)
-                con.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{listed}])")  # noqa: S608 - our own paths, quoted
+                written = f"read_parquet([{listed}], union_by_name = true)"
+                con.execute(f"CREATE VIEW {table} AS SELECT *{_lacking(con, written, empty)} FROM {written}")  # noqa: S608 - our own paths, quoted
             else:
-                empty = arrow_schema(row).empty_table()
                 con.register(table, empty)
         return con
 
@@ -230,3 +231,14 @@ def write_atomic(path: Path, text: str) -> None:
         f.flush()
         os.fsync(f.fileno())
     os.replace(temporary, path)
+
+
+def _lacking(con: duckdb.DuckDBPyConnection, written: str, empty: pa.Table) -> str:
+    """The columns of a table that parts from before they were added lack, as nulls of their type."""
+    there = {row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {written}").fetchall()}  # noqa: S608
+    if there >= set(empty.column_names):
+        return ""
+    con.register("wanted", empty)
+    types = {row[0]: row[1] for row in con.execute("DESCRIBE SELECT * FROM wanted").fetchall()}
+    con.unregister("wanted")
+    return "".join(f', NULL::{types[name]} AS "{name}"' for name in empty.column_names if name not in there)

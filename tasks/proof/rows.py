@@ -9,7 +9,7 @@ from tasks.release import manifest
 UNIQUE = {
     "samples": "id", "media": "path", "annotations": "id", "signals": "sample, name",
     "descriptions": "sample", "class_texts": "id", "groups": 'sample, "group"',
-    "splits": "sample, protocol", "qa": "sample, key", "verdicts": "id",
+    "splits": "sample, protocol", "qa": "sample, key", "verdicts": "id", "batches": "id",
 }  # fmt: skip
 ABOUT_SAMPLES = ("media", "annotations", "descriptions", "signals", "groups", "splits", "qa", "verdicts")
 

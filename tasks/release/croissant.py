@@ -29,6 +29,7 @@ DESCRIPTIONS = {
     "groups": "Samples that must not be split between train and test.",
     "splits": "The split of every sample.",
     "qa": "Four questions with answers per clip.",
+    "batches": "Work given to people and models: what, why, and which samples; the quality rounds among it.",
     "verdicts": "Reviewers' decisions in the quality rounds.",
     "rejects": "What could not be used, and why.",
 }

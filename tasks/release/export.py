@@ -35,7 +35,7 @@ from tasks.release.edition import DRAFT, TEMPLATES, Edition, said
 from tasks.review import JUDGED, NEEDED, gate, missing
 from tasks.workspace import Workspace, write_atomic
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever equal tables would make another release than before."""
 
 
@@ -265,6 +265,7 @@ def _manifest(con: duckdb.DuckDBPyConnection, folder: Path, edition: Edition) ->
     queries = {table: of_kept.format(table) for table in manifest.ORDER} | {
         "samples": "SELECT * FROM samples WHERE id IN (SELECT id FROM kept)",
         "class_texts": "SELECT * FROM class_texts",
+        "batches": "SELECT * FROM batches",
         "media": f"SELECT * REPLACE ({_RELEASE_PATH} AS path) FROM media WHERE sample IN (SELECT id FROM kept)",  # noqa: S608
         "rejects": "SELECT * FROM rejects UNION ALL SELECT 'release', sample, reason FROM left_out",
     }

@@ -27,6 +27,7 @@ ORDER = {
     "splits": "sample, protocol",
     "qa": "sample, key",
     "verdicts": "sample, id",
+    "batches": "id",
     "rejects": "stage, item, reason",
 }
 """The tables of a release and what they are sorted by: the sample first, so that a range of samples is a

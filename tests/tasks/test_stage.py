@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import BadInput, CallError, DefectoryError
@@ -201,3 +202,14 @@ def test_a_part_without_its_record_does_not_count(workspace: Workspace) -> None:
     workspace.record_path(ref).unlink()
     assert ref in [r for r, _ in cut(make, workspace, recipe()).todo]
     assert workspace.record(Ref("make", "z", "0")) is None
+
+
+def test_parts_from_before_a_column_was_added_are_read(workspace: Workspace) -> None:
+    """A workspace that an earlier version began: the column is null to queries, and its default in rows."""
+    build(workspace, recipe(), make)
+    before = list(workspace.rows(Media))
+    assert before
+    for part in (workspace.root / "tables" / "media").glob("*.parquet"):
+        pq.write_table(pq.read_table(part).drop_columns(["parent", "frame"]), part)
+    assert [m.id for m in workspace.rows(Media)] == [m.id for m in before]
+    assert all(r["parent"] is None for r in workspace.sql("SELECT id, parent FROM media"))
