@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow, tags
 
 from flows import stages
+from flows.events import announce
 from flows.reconcile import mark_crashed
 from schemas.recipe import Recipe
 from tasks.dag import LAST, demand_current, order
@@ -25,7 +26,9 @@ def build(workspace: Path, recipe: Recipe, until: str = LAST) -> dict[str, Any]:
         opened.keep_recipe(recipe)
         mark_crashed(opened)
         names = order(recipe)
-        return {name: stages.run(name, workspace, recipe) for name in names[: names.index(until) + 1]}
+        made = {name: stages.run(name, workspace, recipe) for name in names[: names.index(until) + 1]}
+        announce(opened, recipe)
+        return made
 
 
 @flow(description="Freeze the current labels", flow_run_name="rerelease {recipe.dataset}", persist_result=False)

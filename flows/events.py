@@ -1,5 +1,6 @@
 """Events of ours on the Prefect server, for automations: a batch failed its quality rounds, a taxonomy changed."""
 
+import json
 import uuid
 
 from prefect.events import emit_event
@@ -9,7 +10,7 @@ from schemas.errors import CallError
 from schemas.recipe import Recipe
 from schemas.rows import Batch, Verdict
 from tasks import passing
-from tasks.workspace import Workspace
+from tasks.workspace import Workspace, write_atomic
 
 QUALITY_FAILED = "defectory.quality.failed"
 TAXONOMY_CHANGED = "defectory.taxonomy.changed"
@@ -37,6 +38,21 @@ def taxonomy_changed(workspace: Workspace, name: str, before: str, after: str) -
         TAXONOMY_CHANGED, workspace, f"defectory.taxonomy.{name}",
         {"taxonomy": name, "before": before, "after": after},
     )  # fmt: skip
+
+
+def announce(workspace: Workspace, recipe: Recipe) -> None:
+    """Tell of a taxonomy whose version is not that of the last build, and remember the one of this build."""
+    now = version_of(recipe)
+    if now is None:
+        return
+    file = workspace.root / "taxonomy.json"
+    try:
+        name, before = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        name, before = now
+    if (name, before) != now:
+        taxonomy_changed(workspace, now[0], f"{name} {before}", f"{now[0]} {now[1]}")
+    write_atomic(file, json.dumps(now))
 
 
 def version_of(recipe: Recipe) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.forecasts import forecast_table
 from flows.progress import progress
+from flows.waiting import patient
 from tasks import reannotation
 from tasks.dag import demand_current
 from tasks.reannotation import Comparison, Order, Plan
@@ -21,7 +22,7 @@ from tasks.workspace import Workspace
 def reannotate(workspace: Path, order: Order) -> dict[str, Any]:
     """Do an order and leave its comparison as artifacts; returns what was done and the comparison."""
     opened = Workspace.open(workspace)
-    with opened.lock():
+    with patient(opened):
         demand_current(opened, opened.recipe(), "caption")
         planned = reannotation.plan(opened, order)
         show_forecast(planned)

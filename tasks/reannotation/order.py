@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from annotation import ledger
+from annotation.labelling.projects import PROJECTS
 from annotation.sessions import model_of
 from schemas import taxonomy
 from schemas.digests import canonical, digest
@@ -30,7 +31,7 @@ PEOPLE_JUDGE = {BY_TAXONOMY: "match"}
 """What people are asked where a task's labels are not theirs to give."""
 QUIET = (*captions.MANNER, "base_url")
 """Settings that do not decide what is said, or that may hold what is nobody's business."""
-TASKS = ("caption", "defect_type", "visible_interval", "mask", "box", "scene", "safety_level", "match")
+TASKS = ("caption", "defect_type", "visible_interval", "mask", "box", "scene", "safety_level", "match", "clip")
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def choose(workspace: Workspace, recipe: Recipe, order: Order) -> Chosen:
             from annotation.diversity import sentence_encoder
 
             encode = sentence_encoder(recipe.caption.encoder)
-        columns.tabulate(con, read, recipe, order.task, encode, compares)
+        columns.tabulate(con, read, recipe, label_of(order.task), encode, compares)
         wanted = condition.chosen(con, where) if order.where else _listed(workspace, order)
         _demand_known(con, wanted, order)
         con.execute("CREATE TABLE wanted AS SELECT unnest($ids) AS id", {"ids": wanted})
@@ -181,6 +182,11 @@ def choose(workspace: Workspace, recipe: Recipe, order: Order) -> Chosen:
         reviewed=sum(bool(reviewed) for _, reviewed, _ in found),
         machine={id_: machine for id_, _, machine in found if machine},
     )
+
+
+def label_of(task: str) -> str:
+    """The annotation task whose labels are looked at: of a labelling project, the first that it judges."""
+    return PROJECTS[task].judges[0] if task == "clip" else task
 
 
 def _listed(workspace: Workspace, order: Order) -> list[str]:
@@ -217,7 +223,7 @@ def read_ids(file: Path) -> tuple[str, ...]:
 def forecast(workspace: Workspace, order: Order, recipe: Recipe, chosen: Chosen) -> Forecast:
     """Tokens and money as the most that can be asked for; people's time by what it took here, where that is known."""
     looked_at = len(chosen.samples) if order.people else chosen.reviewed
-    seconds, measured = lead_time(workspace, order.task, recipe.review.seconds_per_task)
+    seconds, measured = lead_time(workspace, label_of(order.task), recipe.review.seconds_per_task)
     tasks = looked_at * recipe.review.annotators
     found = Forecast(
         samples=len(chosen.samples), author=author(order, recipe), people_tasks=tasks, seconds_per_task=seconds,
