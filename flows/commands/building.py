@@ -35,14 +35,23 @@ def plan(
     ] = 8,
     set_: Overrides = None,
 ) -> None:
-    """What a build will cost and show: frames, CPU hours, disk, tokens, money, and the mix of views."""
+    """What a build will cost and show: frames or images, CPU hours, disk, tokens, money, and the mix of views."""
     from schemas.loading import load
     from tasks.filming.forecast import forecast
+    from tasks.imports.counting import counted
 
-    found = forecast(load(recipe, tuple(set_ or ())), survey)
-    costs = {name: value for name, value in dataclasses.asdict(found).items() if name != "views"}
+    wanted = load(recipe, tuple(set_ or ()))
+    sources = [dataclasses.asdict(c) for c in counted(wanted)]
+    found = forecast(wanted, survey, sum(s["images"] for s in sources))
+    other = ("images",) if wanted.kind == "clip" else ("instances", "clips", "rendered_frames")
+    costs = {name: value for name, value in dataclasses.asdict(found).items() if name not in ("views", *other)}
     rows = [{"what": name.replace("_", " "), "forecast": value} for name, value in costs.items()]
-    emit(dataclasses.asdict(found), table(f"Forecast for {recipe}", rows), *_views(found.views))
+    emit(
+        {**dataclasses.asdict(found), "sources": sources},
+        *([table("Sources", sources), ""] if sources else ()),
+        table(f"Forecast for {recipe}", rows),
+        *_views(found.views),
+    )
 
 
 def _views(views: "Views | None") -> list[Any]:

@@ -23,6 +23,10 @@ SECONDS_PER_ENCODED_MEGAPIXEL = 0.3
 """CPU seconds, fitted to Cycles with one thread on a two-core Xeon machine that was busy with other work, three scenes
 at 96x54 to 640x360 with 1 to 8 samples; encoding is that of a pair, marking included. An idle machine needs a third
 less. A start has Blender's own, the scene of an object of some 25,000 vertices, and the metering of the exposure."""
+SECONDS_PER_IMAGE = 0.35
+"""CPU seconds from file to release with measured descriptions, of the 488 images of recipes/real-images.yaml."""
+BYTES_PER_IMAGE_PIXEL = 0.7
+"""Of PNG files of mostly grey images."""
 SECONDS_PER_SURVEY = 2.5
 """CPU seconds for one candidate orbit: most of them make the object and its defect."""
 
@@ -52,6 +56,8 @@ class Forecast:
     instances: int
     clips: int
     """Those that would be rendered."""
+    images: int
+    """Those that would be imported."""
     rendered_frames: int
     cpu_hours: float
     disk_mb: float
@@ -83,14 +89,17 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0) -> Forecast:
     bits = BITS_PER_PIXEL * 2 ** ((18 - want.crf) / 6) * want.width * want.height * want.orbit_frames * videos
     looks = len(made) - len(defective) + len(defective) * (recipe.plan.candidates if steered(recipe) else 1)
     seconds = frame_seconds(want) * orbits * want.orbit_frames + SECONDS_PER_SURVEY * looks
+    seconds += SECONDS_PER_IMAGE * images
+    stored = bits / 8 + images * BYTES_PER_IMAGE_PIXEL * (recipe.images.side or 1024) ** 2
     starts = len(made) * -(-want.orbit_frames // want.frames_per_process)
     asked = text_cost(clips + images, recipe.caption)
     return Forecast(
         instances=len(made),
         clips=clips,
+        images=images,
         rendered_frames=clips * want.clip_frames,
         cpu_hours=round((seconds + SECONDS_PER_START * starts) / 3600, 3),
-        disk_mb=round(3 * bits / 8e6, 1),  # in the workspace, in the release, and in its shards
+        disk_mb=round(3 * stored / 1e6, 1),  # in the workspace, in the release, and in its shards
         caption_requests=asked.requests,
         tokens_in=asked.tokens_in,
         tokens_out=asked.tokens_out,

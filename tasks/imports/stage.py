@@ -104,7 +104,7 @@ def _items(
             yield found
             continue
         try:
-            defect = _defect(spec, found.label, recipe, known)
+            defect = class_of(spec, found.label, recipe, known)
         except BadInput as e:
             yield Problem(found.path, f"{found.path}: {e}")
             continue
@@ -114,7 +114,8 @@ def _items(
         yield Item(found, defect, "-".join(hashes[f] for f in (found.path, found.mask) if f))
 
 
-def _defect(spec: SourceSpec, label: str, recipe: Recipe, known: taxonomy.Taxonomy | None) -> str:
+def class_of(spec: SourceSpec, label: str, recipe: Recipe, known: taxonomy.Taxonomy | None) -> str:
+    """The class in the data set of what a source calls `label`. Raises BadInput for one that is not known."""
     own = "none" if taxonomy.plain(label) in taxonomy.NORMAL else taxonomy.plain(label).replace(" ", "_")
     if known is None:
         return own
@@ -195,11 +196,11 @@ def _rows(item: Item, source: Source, root: Path, ctx: Context) -> Iterator[Row]
         chosen = [Score("chosen", 1.0)] if label == found.label else []
         yield by_source(task=task, label=label, masks=of_class, scores=chosen)
     if ctx.settings["estimate"] and not regions and item.defect != "none":
-        covered = estimate.region(pixels)
-        if covered is not None:
+        place = estimate.region(pixels)
+        if place is not None:
             yield annotation(
                 sample=id_, task="mask", author_kind="rule", author="estimate", author_version="1", status="candidate",
-                label=found.label, masks=[encoded(covered)], scores=[Score("chosen", 1.0)],
+                label=found.label, masks=[encoded(place)], scores=[Score("chosen", 1.0)],
             )  # fmt: skip
 
 

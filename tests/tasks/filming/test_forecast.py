@@ -61,3 +61,14 @@ def test_instances_that_cannot_be_filmed_are_named() -> None:
     (reason,) = found.rejected
     assert "eraser0-" in reason and "plan.min_best_px" in reason
     assert set(found.got.values()) == {0.0}
+
+
+def test_images_cost_what_their_descriptions_cost(tmp_path) -> None:
+    asked = {"provider": "openai", "model": "gpt-4o", "budget_usd": 1}
+    wanted = Recipe.model_validate(
+        {"dataset": "x", "sources": [{"name": "mine", "path": str(tmp_path)}], "caption": asked}
+    )
+    one, ten = forecast(wanted, images=1), forecast(wanted, images=10)
+    assert (ten.images, ten.clips, ten.rendered_frames) == (10, 0, 0)
+    assert ten.caption_requests == 10 * one.caption_requests > 0
+    assert ten.online_usd == pytest.approx(10 * one.online_usd, abs=0.05) and ten.batch_usd < ten.online_usd
