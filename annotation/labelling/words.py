@@ -22,7 +22,7 @@ def said(text: str) -> str:
 
 def tidy(text: str) -> str:
     """One line without control characters: what people type becomes a table's cell and a tar member's text."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join((text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).split())
 
 
 def table(rows: Iterable[tuple[str, str, str]]) -> str:

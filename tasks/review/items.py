@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
 from annotation.labelling.project import Item
 from annotation.labels import Labels, current
-from schemas.errors import CallError
+from schemas.errors import CallError, DefectoryError
 from schemas.rows import Annotation, Batch, Media, Sample, Verdict
 from tasks import adjudication, passing
 from tasks.review.gate import NEEDED, missing
@@ -41,6 +41,7 @@ def items(workspace: Workspace, work: Work, media_root: Path, shards: Collection
             f"{workspace.root}: lies outside of {media_root}, the folder that Label Studio shows files from; build "
             "there, or start the services with another --media-root"
         )
+    place = workspace.root.relative_to(media_root)
     remarks = _remarks(workspace, work)
     wanted = set(work.batch.samples) if work.batch else None
     for key, refs in by_shard(workspace).items():
@@ -53,7 +54,7 @@ def items(workspace: Workspace, work: Work, media_root: Path, shards: Collection
         rows: dict[str, list[Annotation]] = defaultdict(list)
         for a in workspace.rows(Annotation, refs, task=tasks):
             rows[a.sample].append(a)
-        addresses = {m.id: _address(workspace, m, media_root) for m in workspace.rows(Media, refs)}
+        addresses = {m.id: _address(place, m.path) for m in workspace.rows(Media, refs)}
         for sample in samples:
             if found := _item(sample, rows[sample.id], work, addresses, remarks.get(sample.id, ())):
                 yield found
@@ -97,9 +98,9 @@ def judged_of(rows: list[Annotation], work: Work) -> dict[str, Annotation]:
     machine wrote it."""
     relevant = [a for a in rows if a.task in work.tasks]
     before = [a for a in relevant if a.author_kind != "person" or _earlier(a, work)]
-    machine = [a for a in relevant if a.author_kind != "person"]
+    machine = [a for a in before if a.author_kind != "person"]
     found: dict[str, Annotation] = {}
-    for said in (machine, before):
+    for said in (machine, before) if len(before) > len(machine) else (machine,):
         for labels in current(said).values():
             found |= labels.by_task
     if "match" in work.tasks and "match" not in found:
@@ -151,6 +152,7 @@ def _remarks(workspace: Workspace, work: Work) -> dict[str, tuple[str, ...]]:
     return passing.remarks(work.batch, workspace.rows(Batch), workspace.rows(Verdict)) if work.batch.parent else {}
 
 
-def _address(workspace: Workspace, media: Media, media_root: Path) -> str:
-    relative = workspace.path(media.path).relative_to(media_root)
-    return f"/data/local-files/?d={quote(relative.as_posix())}"
+def _address(place: PurePath, path: str) -> str:
+    if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+        raise DefectoryError(f"{path}: leads out of the workspace {place}")
+    return f"/data/local-files/?d={quote((place / path).as_posix())}"

@@ -142,45 +142,53 @@ def url_of(server: Server, project: int) -> str:
     return f"{server.url}/projects/{project}/data"
 
 
-def listed(server: Server, project: int, include: str, since: datetime | None = None) -> Iterator[Any]:
+def listed(
+    server: Server, project: int, include: str, since: datetime | None = None, answered: bool = False
+) -> Iterator[Any]:
     """The tasks of a project with the fields of `include` only: a page of whole tasks takes four times as long.
 
-    `since` gives only those that have changed after it, by the server's clock.
+    `since` gives only those that have changed after it, by the server's clock; `answered` only those with answers.
     """
-    query = None
+    wanted: list[dict[str, Any]] = []
     if since is not None:
-        changed = {
-            "filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime",
-            "value": since.isoformat().replace("+00:00", "Z"),
-        }  # fmt: skip
-        query = json.dumps({"filters": {"conjunction": "and", "items": [changed]}})
+        at = since.isoformat().replace("+00:00", "Z")
+        wanted.append(_filter("updated_at", "Datetime", at))
+    if answered:
+        wanted.append(_filter("total_annotations", "Number", 0))
+    query = json.dumps({"filters": {"conjunction": "and", "items": wanted}}) if wanted else None
     yield from server.client.tasks.list(
         project=project, fields="task_only", include=include, query=query, resolve_uri=False, page_size=PAGE
     )
 
 
-def tasks_of(server: Server, projects: Iterable[int]) -> tuple[dict[str, Task], list[Task]]:
-    """Our tasks by sample, and what is there twice; of duplicates the one that people have worked on most stays."""
+def _filter(column: str, kind: str, above: str | int) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": kind, "value": above}
+
+
+def by_sample(tasks: Iterable[Task]) -> tuple[dict[str, Task], list[Task]]:
+    """Tasks by sample, and what is there twice; of duplicates the one that people have worked on most stays."""
     found: dict[str, Task] = {}
     twice: list[Task] = []
-    for project in projects:
-        for t in listed(server, project, "id,data,total_annotations,cancelled_annotations"):
-            data = t.data if isinstance(t.data, dict) else {}
-            if not isinstance(sample := data.get("sample"), str):
-                continue  # somebody's own task
-            answered = t.total_annotations or 0
-            work = answered + (t.cancelled_annotations or 0)
-            task = Task(int(t.id), project, sample, str(data.get("content")), answered, work)
-            other = found.setdefault(sample, task)
-            if other is not task:
-                keep, leave = sorted((other, task), key=lambda d: (-d.work, d.id))
-                found[sample] = keep
-                twice.append(leave)
+    for task in tasks:
+        other = found.setdefault(task.sample, task)
+        if other is not task:
+            keep, leave = sorted((other, task), key=lambda t: (-t.work, t.id))
+            found[task.sample] = keep
+            twice.append(leave)
     return found, twice
 
 
-def untouched(server: Server, task: int) -> bool:
+def newest(server: Server, project: int) -> datetime | None:
+    """When a task of the project last changed, by the server's clock."""
+    query = json.dumps({"ordering": ["-tasks:updated_at"]})
+    page = server.client.tasks.list(project=project, fields="task_only", include="id,updated_at", query=query,
+                                    resolve_uri=False, page=1, page_size=1)  # fmt: skip
+    return next((t.updated_at for t in page.items or ()), None)
+
+
+def untouched(server: Server, task: Task) -> bool:
     """Whether nobody has begun a task, asked at the last moment: just before it is written or removed."""
-    now = server.client.tasks.get(id=str(task))
+    now = server.client.tasks.get(id=str(task.id))
     begun = (now.total_annotations or 0) + (now.cancelled_annotations or 0)
-    return not (begun or now.drafts or now.annotations)
+    ours = isinstance(now.data, dict) and now.data.get("sample") == task.sample
+    return ours and not (begun or now.drafts or now.annotations)

@@ -68,7 +68,7 @@ def pull(workspace: Workspace, recipe: Recipe, server: Server, everything: bool 
             changed: dict[int, list[Changed]] = {}
             for p in projects:
                 name = f"{server.url} {p.id} {p.created_at}"
-                changed[p.id], at = _changed(server, p.id, None if everything else marks.since(name))
+                changed[p.id], at = _changed(server, p.id, None if everything else marks.since(name), everything)
                 marks.reached(name, at)
             for tasks in _portions(changed):
                 exported = (t for project, of_it in tasks.items() for t in _exported(server, project, of_it))
@@ -96,10 +96,13 @@ class Changed:
     answered: bool
 
 
-def _changed(server: Server, project: int, since: datetime | None) -> tuple[list[Changed], datetime | None]:
-    """Our tasks that have changed, and when the last of them did."""
+def _changed(
+    server: Server, project: int, since: datetime | None, everything: bool
+) -> tuple[list[Changed], datetime | None]:
+    """Our answered tasks that have changed (or just all of ours), and when the last of them did."""
     found, last = [], since
-    for t in listed(server, project, "id,data,total_annotations,updated_at", since and since - MARGIN):
+    include = "id,data,total_annotations,updated_at"
+    for t in listed(server, project, include, since and since - MARGIN, answered=not everything):
         last = max(last or t.updated_at, t.updated_at)
         if isinstance(t.data, dict) and isinstance(sample := t.data.get("sample"), str):
             found.append(Changed(int(t.id), sample, str(t.data.get("shard")), bool(t.total_annotations)))

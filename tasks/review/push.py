@@ -3,21 +3,25 @@ others alone."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from annotation.labelling.project import Item
 from annotation.labels import standing
 from schemas.errors import BadInput, WorkerError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation
 from tasks.review.items import contradicted, items, task_of
+from tasks.review.known import Known
 from tasks.review.projects import (
     Task,
     bring_up_to_date,
+    by_sample,
     config_of,
     create,
     find,
-    tasks_of,
     untouched,
     url_of,
     validate,
@@ -26,7 +30,7 @@ from tasks.review.server import Server, speaking
 from tasks.review.work import Work, works
 from tasks.workspace import Workspace, write_atomic
 
-BATCH = 500
+BATCH = 250
 """Tasks of one import."""
 
 
@@ -73,62 +77,87 @@ class Sending:
     def __init__(self, workspace: Workspace, recipe: Recipe, server: Server, work: Work) -> None:
         self.workspace, self.recipe, self.server, self.work = workspace, recipe, server, work
         self.config = config_of(workspace, recipe, work)
+        self.known = Known.of(workspace, work)
         self.problems: list[str] = []
+        self.projects: dict[int, Any] = {}
         self.theirs: dict[int, str] = {}
         """Projects with the configuration that they have."""
         self.room: dict[int, int] = {}
         """Projects with the number of tasks that still go in."""
+        self.sent: list[tuple[Any, list[dict[str, Any]], Future[Any]]] = []
 
     def push(self) -> dict[str, int]:
         counts: Counter[str] = Counter()
         broken_off = self.under_way.exists()
         for project in find(self.workspace, self.recipe, self.server, self.work):
             self._add(project)
-        there, twice = tasks_of(self.server, self.room)
-        for project, n in Counter(t.project for t in there.values()).items():
-            self.room[project] -= n
+        there, twice = self._there()
+        for n, tasks in Counter(t.project for t in there.values()).items():
+            self.room[n] -= tasks
         counts["removed"] += self._remove(twice)
-        done = self._done()
-        new: list[tuple[bool, dict[str, Any]]] = []
-        for item, task in self._wanted():
-            sample = item.sample.id
-            if sample not in there:
-                if sample in done:
-                    counts["unchanged"] += 1  # answered by all; its task or project was deleted since
-                    continue
-                new.append((not contradicted(item), task))
-                # A project's worth at a time, so that contradicted ones can come first and memory stays bounded.
-                if len(new) >= self.recipe.review.project_tasks:
-                    counts["created"] += self._send(new)
-            elif there[sample].content == task["data"]["content"]:
-                counts["unchanged"] += 1
-            else:
-                counts["updated" if self._update(there[sample], task) else "untouched"] += 1
-        counts["created"] += self._send(new)
+        with ThreadPoolExecutor(1) as mail:
+            new: list[tuple[bool, dict[str, Any]]] = []
+            for item, task in self._wanted(there, counts):
+                if (old := there.get(item.sample.id)) is None:
+                    new.append((not contradicted(item), task))
+                    if len(new) == BATCH:  # sent while the next ones are made
+                        self._send(new, mail)
+                        new = []
+                else:
+                    counts["updated" if self._update(old, task) else "untouched"] += 1
+            self._send(new, mail)
+            counts["created"] += self._arrived()
         if broken_off:  # the import of a push that was killed may have ended on the server only now
-            counts["removed"] += self._remove(tasks_of(self.server, self.room)[1])
+            for project in find(self.workspace, self.recipe, self.server, self.work):
+                self.projects[project.id] = project
+            counts["removed"] += self._remove(self._there()[1])
+        self.known.write()
         self.under_way.unlink(missing_ok=True)
         return dict(counts)
 
     @property
-    def under_way(self) -> Any:
+    def under_way(self) -> Path:
         """Stands while an import is under way: who finds it knows that a push was killed in the middle."""
         return self.workspace.root / "review" / "sending"
 
-    def _wanted(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        for item in items(self.workspace, self.work, self.server.media_root):
+    def _there(self) -> tuple[dict[str, Task], list[Task]]:
+        return by_sample(t for p in self.projects.values() for t in self.known.tasks(self.server, p))
+
+    def _wanted(self, there: dict[str, Task], counts: Counter[str]) -> Iterator[tuple[Item, dict[str, Any]]]:
+        """What is to be made or changed on the server. Shards whose tasks are as they should be are not looked at."""
+        look = self.known.changed(self.workspace)
+        done: set[str] | None = None
+        for key, (_, contents) in self.known.offered.items():
+            if key not in look and any(s not in there or there[s].content != c for s, c in contents.items()):
+                look.add(key)
+            elif key not in look:
+                counts["unchanged"] += len(contents)
+        for item in items(self.workspace, self.work, self.server.media_root, look) if look else ():
+            sample, contents = item.sample.id, self.known.offered[item.sample.shard][1]
             try:
-                yield item, task_of(item, self.work)
+                task = task_of(item, self.work)
             except BadInput as e:
+                contents[sample] = ""  # fits nothing, so that it is looked at and named again
                 self.problems.append(str(e))
+                continue
+            contents[sample] = task["data"]["content"]
+            if sample in there and there[sample].content == contents[sample]:
+                counts["unchanged"] += 1
+                continue
+            if sample not in there:
+                done = self._done() if done is None else done
+                if sample in done:  # answered by all; its task or project was deleted since
+                    counts["unchanged"] += 1
+                    continue
+            yield item, task
 
     def _done(self) -> set[str]:
         """Samples that as many people have answered as are wanted."""
-        if self.work.judges:
+        if self.work.judges or not self.workspace.current("review"):
             return set()
         who: dict[str, set[str]] = defaultdict(set)
+        batch = self.work.batch.id if self.work.batch else None
         for a in standing(self.workspace.rows(Annotation, task=self.work.tasks)):
-            batch = self.work.batch.id if self.work.batch else None
             if a.author_kind == "person" and a.round == self.work.round and a.batch == batch:
                 who[a.sample].add(a.author)
         return {sample for sample, people in who.items() if len(people) >= self.recipe.review.annotators}
@@ -137,6 +166,7 @@ class Sending:
         args = self.workspace, self.recipe, self.server, self.work
         self.theirs[project.id] = bring_up_to_date(*args, project, self.config)
         self.room[project.id] = self.recipe.review.project_tasks
+        self.projects[project.id] = project
 
     def _project(self) -> int:
         """A project with room for a task, made if there is none."""
@@ -145,23 +175,34 @@ class Sending:
             self._add(create(*args, len(self.room) + 1, self.config))
         return next(p for p, left in self.room.items() if left > 0)
 
-    def _send(self, new: list[tuple[bool, dict[str, Any]]]) -> int:
-        """Import the tasks and empty the list; returns their number."""
+    def _send(self, new: list[tuple[bool, dict[str, Any]]], mail: ThreadPoolExecutor) -> None:
+        """Import tasks, contradicted ones first."""
         tasks = [task for _, task in sorted(new, key=lambda entry: entry[0])]
-        new.clear()
-        sent = 0
-        while sent < len(tasks):
+        while tasks:
             project = self._project()
-            batch = tasks[sent : sent + min(BATCH, self.room[project])]
+            batch, tasks = tasks[: self.room[project]], tasks[self.room[project] :]
             if self.theirs[project] != self.config:
                 validate(batch, self.theirs[project])
+            self.room[project] -= len(batch)
+            if len(self.sent) > 1:
+                self.sent[-2][2].result()  # no more than two under way: what is made waits for what is sent
             write_atomic(self.under_way, self.work.name)
-            done = self.server.client.projects.import_tasks(id=project, request=batch)
+            send = self.server.client.projects.import_tasks
+            arrival = mail.submit(send, id=project, request=batch, return_task_ids=True)
+            self.sent.append((self.projects[project], [t["data"] for t in batch], arrival))
+
+    def _arrived(self) -> int:
+        """How many tasks were made, once they are; raises WorkerError when the server took others than were sent."""
+        made = 0
+        for project, batch, arrival in self.sent:
+            done = arrival.result()
             if done.task_count != len(batch):
                 raise WorkerError(f"Label Studio took {done.task_count} of {len(batch)} tasks; push again")
-            self.room[project] -= len(batch)
-            sent += len(batch)
-        return sent
+            made += len(batch)
+            self.known.add(self.server, project, batch, done.task_ids)
+        for project in {p.id: p for p, _, _ in self.sent}.values():
+            self.known.reached(self.server, project)
+        return made
 
     def _update(self, there: Task, task: dict[str, Any]) -> bool:
         """Replace a task's content unless somebody has begun it."""
@@ -171,7 +212,7 @@ class Sending:
         if self.theirs[there.project] != self.config:
             validate([task], self.theirs[there.project])
         try:
-            if not untouched(self.server, there.id):
+            if not untouched(self.server, there):
                 return False
             for old in client.predictions.list(task=there.id):
                 client.predictions.delete(id=old.id)
@@ -189,7 +230,8 @@ class Sending:
         """Duplicates that nobody has touched go; what people have done in two tasks of one sample stays in both."""
         removed = 0
         for task in twice:
-            if not task.work and untouched(self.server, task.id):
+            if not task.work and untouched(self.server, task):
                 self.server.client.tasks.delete(id=str(task.id))
+                self.known.forget(self.server, self.projects[task.project], task)
                 removed += 1
         return removed

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from tasks.review.gate import progress
-from tasks.review.projects import find, tasks_of, url_of
+from tasks.review.known import Known
+from tasks.review.projects import by_sample, find, url_of
 from tasks.review.server import Server, speaking
 from tasks.review.work import works
 from tasks.workspace import Workspace
@@ -33,9 +34,10 @@ def status(workspace: Workspace, recipe: Recipe, server: Server) -> ReviewStatus
     tasks = done = 0
     with speaking(server.url, server.token_from):
         for work in works(workspace, recipe):
-            projects = [p.id for p in find(workspace, recipe, server, work)]
-            urls += [url_of(server, p) for p in projects]
-            found, _ = tasks_of(server, projects)
+            there = find(workspace, recipe, server, work)
+            urls += [url_of(server, p.id) for p in there]
+            known = Known.of(workspace, work)
+            found, _ = by_sample(t for p in there for t in known.tasks(server, p))
             tasks += len(found)
             done += sum(t.answered > 0 for t in found.values())
     if not urls:

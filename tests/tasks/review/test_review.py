@@ -4,10 +4,8 @@ import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 
 from annotation.labelling.project import Item
@@ -293,45 +291,6 @@ def test_the_second_round_shows_what_the_first_left(workspace: Workspace) -> Non
     assert (
         again.judged["visible_interval"] == item.judged["visible_interval"]
     )  # rejected: judged anew as the machine wrote it
-
-
-class Projects:
-    """As much of Label Studio's client as a push needs; `fail` makes the next connection to the media die."""
-
-    def __init__(self) -> None:
-        self.made: list[SimpleNamespace] = []
-        self.storages: list[SimpleNamespace] = []
-        self.fail = False
-        self.projects = SimpleNamespace(
-            create=self.create, list=lambda **_: self.made, get=lambda id: self.made[id - 1],
-            import_tasks=lambda id, request: SimpleNamespace(task_count=len(request)),
-        )  # fmt: skip
-        local = SimpleNamespace(create=self.connect, list=lambda project: self.storages)
-        self.import_storage = SimpleNamespace(local=local)
-        self.tasks = SimpleNamespace(list=lambda **_: [])
-
-    def create(self, **values: Any) -> SimpleNamespace:
-        self.made.append(SimpleNamespace(id=len(self.made) + 1, **values))
-        return self.made[-1]
-
-    def connect(self, **values: Any) -> None:
-        if self.fail:
-            raise httpx.ConnectError("gone")
-        self.storages.append(SimpleNamespace(**values))
-
-
-def test_a_push_that_died_before_its_media_were_connected_is_made_good_by_the_next(workspace: Workspace) -> None:
-    there = Projects()
-    server = review.Server("http://127.0.0.1:9", there, workspace.root.parent, "a test")
-    there.fail = True
-    with pytest.raises(WorkerError):
-        review.push(workspace, RECIPE, server)
-    assert (len(there.made), there.storages) == (1, [])
-    there.fail = False
-    for _ in range(2):
-        review.push(workspace, RECIPE, server)
-    assert len(there.made) == 1
-    assert [s.path for s in there.storages] == [str(workspace.root / "media")]
 
 
 # --- the gate -------------------------------------------------------------------------------------
