@@ -20,6 +20,7 @@ from tasks.proof.verify import verify
 from tasks.release.export import release
 from tasks.stage import cut, execute
 from tasks.workspace import Workspace
+from tests.annotation.models.standin import Reply, openai_answer, standin
 from tests.tasks.imports import sets
 
 
@@ -209,3 +210,17 @@ def test_a_source_that_is_not_there_says_where_to_get_it(tmp_path: Path, monkeyp
     wanted = load(file)
     with pytest.raises(CallError, match=r"sources\.neu \(to be had from .*\): no such folder or archive"):
         list(imports.cut(Workspace.create(tmp_path / "ws"), wanted))
+
+
+@pytest.mark.whole
+def test_one_more_image_costs_its_own_requests_and_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
+    workspace = Workspace.create(folder / "ws")
+    with standin(lambda n, body: Reply(openai_answer("A long, thin, shallow and dark mark in the middle."))) as server:
+        asked = {"provider": "openai", "base_url": server.url, "budget_usd": 1.0, "ground": False}
+        build(workspace, recipe(folder, caption=asked), until="caption")
+        before = len(server.requests)
+        sets.write(folder / "xsdd" / "red iron" / "another.jpg", sets.picture(77))
+        build(workspace, recipe(folder, caption=asked), until="caption")
+        assert before == 16 * 4
+        assert len(server.requests) == before + 4
