@@ -1,17 +1,22 @@
 """`defectory review …`: work to people and back."""
 
+import contextlib
 import dataclasses
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.output import WorkspacePath, emit
+
+if TYPE_CHECKING:
+    from tasks.review import PullReport
 
 review_app = typer.Typer(help="Send work to reviewers in Label Studio, bring it back.", no_args_is_help=True)
 
 
 @review_app.command("push")
 def review_push(workspace: WorkspacePath) -> None:
-    """Send the clips with their candidate intervals and captions to Label Studio; safe to repeat."""
+    """Send the round and all batches to Label Studio, with what machines said; safe to repeat."""
     from tasks import review
     from tasks.dag import demand_current
     from tasks.workspace import Workspace
@@ -23,13 +28,21 @@ def review_push(workspace: WorkspacePath) -> None:
     emit(
         dataclasses.asdict(report),
         f"{report.created} tasks created, {report.updated} updated, {report.unchanged} as they were, "
-        f"{report.untouched} left alone because somebody works on them\nlabel here: {report.url}\n"
+        f"{report.untouched} left alone because somebody works on them"
+        + (f", {report.removed} removed that were there twice" if report.removed else ""),
+        *report.problems,
+        *(f"label here: {url}" for url in report.projects),
         f"then: defectory review pull {workspace}",
     )
 
 
 @review_app.command("pull")
-def review_pull(workspace: WorkspacePath) -> None:
+def review_pull(
+    workspace: WorkspacePath,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Read every task again, and withdraw answers that were deleted there.")
+    ] = False,
+) -> None:
     """Bring the reviewers' decisions back as annotations and verdicts; safe to repeat."""
     from tasks import review
     from tasks.dag import demand_current
@@ -38,14 +51,48 @@ def review_pull(workspace: WorkspacePath) -> None:
     opened = Workspace.open(workspace)
     with opened.lock():
         demand_current(opened, opened.recipe(), "caption")
-        report = review.pull(opened, opened.recipe(), review.connect())
+        report = review.pull(opened, opened.recipe(), review.connect(), everything=all_)
     emit(
         dataclasses.asdict(report),
-        f"{report.decisions} new decisions from {report.reviewers} reviewers: {report.accepted} accepted, "
-        f"{report.corrected} corrected, {report.rejected} rejected",
+        _said(report),
         *report.problems,
         f"then: defectory release {workspace} --version X.Y.Z",
     )
+
+
+def _said(report: "PullReport") -> str:
+    return (
+        f"{report.decisions} new decisions from {report.reviewers} reviewers: {report.accepted} accepted, "
+        f"{report.corrected} corrected, {report.rejected} rejected"
+        + (f", {report.withdrawn} withdrawn" if report.withdrawn else "")
+    )  # fmt: skip
+
+
+@review_app.command("listen")
+def review_listen(
+    workspace: WorkspacePath,
+    port: Annotated[int, typer.Option(help="Of the listener on this machine; a free one by default.")] = 0,
+    poll_s: Annotated[float, typer.Option(help="Seconds between pulls when nothing is heard.", min=1)] = 60.0,
+) -> None:
+    """Pull as soon as somebody has answered, until Ctrl-C."""
+    from tasks import review
+    from tasks.dag import demand_current
+    from tasks.review.listen import listen
+    from tasks.workspace import Workspace
+
+    def say(heard: "PullReport | str") -> None:
+        result = {"said": heard} if isinstance(heard, str) else dataclasses.asdict(heard)
+        emit(
+            result,
+            heard if isinstance(heard, str) else _said(heard),
+            *(() if isinstance(heard, str) else heard.problems),
+        )
+
+    opened = Workspace.open(workspace)
+    with opened.lock():
+        demand_current(opened, opened.recipe(), "caption")
+    with contextlib.suppress(KeyboardInterrupt):
+        listen(opened, opened.recipe(), review.connect(), say, port, poll_s)
 
 
 @review_app.command("status")
@@ -59,7 +106,7 @@ def review_status(workspace: WorkspacePath) -> None:
     emit(
         dataclasses.asdict(found),
         f"round {found.round} at {found.url}",
-        f"{found.done} of {found.tasks} clips labelled, {found.waiting} waiting",
+        f"{found.done} of {found.tasks} tasks labelled, {found.waiting} waiting",
         f"{found.accepted} accepted, {found.corrected} corrected, {found.rejected} rejected (pulled so far)",
         "passed" if found.passed else "not passed yet",
     )

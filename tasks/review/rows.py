@@ -245,6 +245,9 @@ def checked(given: Given, item: Item, work: Work) -> list[Answer]:
         )
     try:
         return work.project.answers(given.result, given.task["data"])
+    except BadInput as e:
+        named = "" if item.sample.id in str(e) else f"sample {item.sample.id}, task {given.task['id']}: "
+        raise BadInput(f"{named}{e}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise BadInput(
             f"sample {item.sample.id}: task {given.task['id']} was changed so that its answer cannot be read "
