@@ -13,14 +13,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.report import finish
+from benchmarks.review_kills import ordeal
 from flows import services
 from schemas.digests import digest
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, DefectFacts, Interval, Media, MediaRef, Row, Sample, Score, annotation
+from schemas.rows import DefectFacts, Interval, Media, MediaRef, Row, Sample, Score, annotation
 from tasks import review
 from tasks.review.items import items, task_of
 from tasks.review.projects import find
@@ -62,10 +64,11 @@ def making(samples: int) -> list[Stage]:
             rule = {"author_kind": "rule", "author": "visibility", "author_version": "1", "status": "accepted"}
             spans = [Interval(n % 20, 20 + n % 30)]
             yield annotation(sample=id_, task="visible_interval", intervals=spans, **rule)
+            by = {"author_kind": "model", "author": "m", "author_version": "1", "status": "candidate"}
             for k in range(4):
                 text = f"A round hole of about {n % 9 + 2} % of the cup, version {k}, near the middle of the wall."
-                yield annotation(sample=id_, task="caption", author_kind="model", author="m", author_version="1",
-                                 status="candidate", text=text, candidate=k, scores=[Score("chosen", float(k == 0))])  # fmt: skip
+                scores = [Score("chosen", float(k == 0))]
+                yield annotation(sample=id_, task="caption", text=text, candidate=k, scores=scores, **by)
 
     return [render]
 
@@ -119,13 +122,18 @@ def label(server: review.Server, workspace: Workspace, wanted: Recipe, samples: 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="500 tasks, one repeat")
-    quick = parser.parse_args().quick
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="kill pushes and pulls N times as well")
+    given = parser.parse_args()
+    quick = given.quick
     samples, repeats = (500, 1) if quick else (5000, REPEATS)
     with tempfile.TemporaryDirectory() as folder:
         home, media_root = Path(folder) / "home", Path(folder) / "media"
         try:
             services.label_studio(home, media_root, print)
-            measure(review.connect(home), media_root, samples, repeats)
+            server = review.connect(home)
+            if given.kills:
+                print(ordeal(fill(media_root / "killed", 300)[0], server, home, given.kills))
+            measure(server, media_root, samples, repeats)
         finally:
             services.down(home)
 
@@ -141,18 +149,17 @@ def measure(server: review.Server, media_root: Path, samples: int, repeats: int)
         first = n % 2  # by turns, so that neither always finds the smaller database
         if first:
             bares.append(bare(server, tasks, _config(workspace, wanted), n))
-        seconds, report = timed(lambda: review.push(workspace, wanted, server))
+        seconds, report = timed(partial(review.push, workspace, wanted, server))
         assert (report.created, report.unchanged) == (samples, 0), report
         pushes.append(seconds)
         if not first:
             bares.append(bare(server, tasks, _config(workspace, wanted), n))
-        seconds, report = timed(lambda: review.push(workspace, wanted, server))
+        seconds, report = timed(partial(review.push, workspace, wanted, server))
         assert (report.created, report.updated, report.unchanged) == (0, 0, samples), report
         agains.append(seconds)
         review.pull(workspace, wanted, server)
-        time.sleep(0 if samples < 5000 else 1)
         done = label(server, workspace, wanted, CHANGES)
-        seconds, pulled = timed(lambda: review.pull(workspace, wanted, server))
+        seconds, pulled = timed(partial(review.pull, workspace, wanted, server))
         assert (pulled.decisions, pulled.problems) == (2 * done, ()), pulled
         pulls.append(seconds)
         print(json.dumps({"bare": bares[-1], "push": pushes[-1], "again": agains[-1], "pull": seconds}), flush=True)

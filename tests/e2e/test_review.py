@@ -1,8 +1,10 @@
 """The review round trip through a real Label Studio, by two accounts and once by hand in a browser."""
 
 import dataclasses
+import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import httpx
 import pytest
 
 from annotation.labels import current
+from benchmarks.review_kills import ordeal
 from flows import services
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
@@ -19,6 +22,7 @@ from schemas.rows import Annotation, Interval, Row, Verdict
 from tasks import review
 from tasks.dag import STAGES
 from tasks.review import PullReport, PushReport, Server
+from tasks.review.listen import listen
 from tasks.stage import Context, Shard, Stage
 from tasks.workspace import Workspace
 from tests import factory
@@ -100,11 +104,12 @@ def submit(client: Any, task: Any, cancelled: bool = False, **said: Any) -> Any:
         if name == "visible":
             for start, end in value:
                 region = {"ranges": [{"start": start, "end": end}], "timelinelabels": ["Defect visible"]}
-                result.append({"from_name": name, "to_name": "clip", "type": "timelinelabels", "value": region})
+                entry = {"id": f"drawn-{start}", "from_name": name, "to_name": "shown", "type": "timelinelabels"}
+                result.append({**entry, "value": region})
             continue
         kind, key = ("choices", "choices") if name.endswith(("verdict", "choice")) else ("textarea", "text")
-        result.append({"from_name": name, "to_name": "clip", "type": kind, "value": {key: [value]}})
-    return client.annotations.create(id=task.id, result=result, was_cancelled=cancelled)
+        result.append({"from_name": name, "to_name": "shown", "type": kind, "value": {key: [value]}})
+    return client.annotations.create(id=task.id, result=result, was_cancelled=cancelled, lead_time=12.5)
 
 
 def second_reviewer(stack: Stack) -> Any:
@@ -159,9 +164,15 @@ def test_two_reviewers_work_comes_back_as_rows_of_their_own(stack: Stack) -> Non
     assert mine[authors[1], "caption"].text == "By the second reviewer."
     (refused,) = [v for v in workspace.rows(Verdict) if v.verdict == "rejected"]
     assert (refused.sample, refused.comment) == (two.data["sample"], "never seen")
+    assert {a.lead_time_s for a in mine.values()} == {12.5}
     rows = repr([*workspace.rows(Annotation), *workspace.rows(Verdict)])
     assert "example.org" not in rows
     assert services.EMAIL not in rows
+    kept = "".join(f.read_text(errors="replace") for f in workspace.root.rglob("*.json"))
+    assert stack.secret["token"] not in kept + repr([t.data for t in tasks_of(stack.server, pushed)])
+    log = (stack.home / "logs/labelstudio.log").read_text(errors="replace")
+    assert stack.secret["token"] not in log
+    assert stack.secret["password"] not in log
 
     assert review.pull(workspace, recipe, stack.server).decisions == 0
     assert review.push(workspace, recipe, stack.server).created == 0
@@ -214,6 +225,9 @@ def test_labels_that_would_open_as_empty_regions_are_not_sent(stack: Stack) -> N
     project = int(pushed.url.split("/")[-2])
     config = stack.server.client.projects.get(id=project).label_config
     stack.server.client.projects.update(id=project, label_config=config.replace('name="visible"', 'name="seen"'))
+    assert review.push(workspace, recipe, stack.server).unchanged == 14
+    for task in tasks_of(stack.server, pushed):
+        stack.server.client.tasks.delete(id=str(task.id))
     with pytest.raises(DefectoryError, match="restore the configuration"):
         review.push(workspace, recipe, stack.server)
 
@@ -247,7 +261,11 @@ def test_only_the_media_of_a_workspace_are_shown_and_only_to_those_logged_in(sta
         review.push(workspace, recipe, stack.server)
     assert len(storages.list(project=project)) == 1
     assert get(video, **bearer).status_code == 200
-    for path in ("private/recipe.json", "private/media/../recipe.json", "../home/credentials.json", "/etc/passwd"):
+    for path in (
+        "private/recipe.json", "private/media/../recipe.json", "private/media/%2e%2e/recipe.json",
+        "private/media/..%2frecipe.json", "private/media//../../recipe.json", "../home/credentials.json",
+        "..%2fhome%2fcredentials.json", "/etc/passwd", "//etc/passwd", str(stack.home / "credentials.json"),
+    ):  # fmt: skip
         assert not get(f"/data/local-files/?d={path}", **bearer).is_success
 
 
@@ -259,6 +277,57 @@ def test_nobody_signs_up_without_an_invitation(stack: Stack) -> None:
         form["csrfmiddlewaretoken"] = hidden.group(1) if hidden else ""
         browser.post("/user/signup/", data=form, headers={"Referer": stack.server.url})
     assert "stranger@example.org" not in {u.email for u in stack.server.client.users.list()}
+
+
+def test_label_studio_is_on_the_loopback_only(stack: Stack) -> None:
+    port = httpx.URL(stack.server.url).port
+    listening = {
+        line.split()[1].rsplit(":", 1)[0]
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for line in Path(table).read_text().splitlines()[1:]
+        if int(line.split()[1].rsplit(":", 1)[1], 16) == port and line.split()[3] == "0A"
+    }
+    assert listening == {"0100007F"}  # 127.0.0.1 and nothing else
+
+
+def test_a_listener_pulls_as_soon_as_somebody_has_answered(stack: Stack) -> None:
+    workspace, recipe = made(stack, "listened")
+    tasks = tasks_of(stack.server, review.push(workspace, recipe, stack.server))
+    heard: list[PullReport | str] = []
+    stop = threading.Event()
+    listener = threading.Thread(
+        target=listen, args=(workspace, recipe, stack.server, heard.append), kwargs={"poll_s": 3600.0, "stop": stop}
+    )
+    listener.start()
+
+    def wait(decisions: int) -> None:
+        deadline = time.monotonic() + 60
+        while sum(h.decisions for h in heard if isinstance(h, PullReport)) < decisions:
+            assert time.monotonic() < deadline, heard
+            time.sleep(0.05)
+
+    hooks = stack.server.client.webhooks
+    try:
+        while len([h for h in hooks.list() if h.project == tasks[0].project]) < 2:
+            time.sleep(0.2)
+        time.sleep(2.0)  # the first pull, which finds nothing
+        made_ = submit(stack.server.client, tasks[0])
+        wait(2)
+        stack.server.client.annotations.delete(id=made_.id)
+        wait(4)
+        assert [h.withdrawn for h in heard if isinstance(h, PullReport)] == [0, 2]
+    finally:
+        stop.set()
+        submit(stack.server.client, tasks[1])  # wakes it
+        listener.join(timeout=60)
+    assert not listener.is_alive()
+    assert not [h for h in hooks.list() if h.project == tasks[0].project]
+
+
+def test_killed_pushes_and_pulls_lose_and_double_nothing(stack: Stack) -> None:
+    workspace, _ = made(stack, "killed", review={"project_tasks": 5})
+    found = ordeal(workspace, stack.server, stack.home, kills=int(os.environ.get("DEFECTORY_KILLS", "6")))
+    assert found["in_the_middle"] >= 1
 
 
 def test_the_worker_runs_a_push_that_the_prefect_ui_asks_for(stack: Stack) -> None:
