@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from annotation.labelling.configuration import Class, configuration
@@ -14,7 +15,7 @@ from schemas.digests import digest
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from schemas.rows import Sample
-from tasks.review.server import Server
+from tasks.review.server import Server, pages
 from tasks.review.work import Work
 from tasks.workspace import Workspace
 
@@ -51,8 +52,8 @@ def find(workspace: Workspace, recipe: Recipe, server: Server, work: Work) -> li
     if not workspace.root.is_relative_to(server.media_root):
         return []
     wanted = marker(workspace, recipe, server, work)
-    listed = server.client.projects.list(include="id,description,created_at,task_number", page_size=PAGE)
-    return sorted((p for p in listed if wanted in (p.description or "")), key=lambda p: p.id)
+    ask = partial(server.client.projects.list, include="id,description,created_at,task_number", page_size=PAGE)
+    return sorted((p for p in pages(server, ask) if wanted in (p.description or "")), key=lambda p: p.id)
 
 
 def create(workspace: Workspace, recipe: Recipe, server: Server, work: Work, number: int, config: str) -> Any:
@@ -65,7 +66,7 @@ def create(workspace: Workspace, recipe: Recipe, server: Server, work: Work, num
         show_instruction=False,
         show_collab_predictions=True,
         model_version=MODEL_VERSION,
-        maximum_annotations=_annotators(recipe, work),
+        maximum_annotations=annotators(recipe, work),
         enable_empty_annotation=False,
         sampling="Sequential sampling",
     )
@@ -79,7 +80,8 @@ def _description(workspace: Workspace, recipe: Recipe, server: Server, work: Wor
     )  # fmt: skip
 
 
-def _annotators(recipe: Recipe, work: Work) -> int:
+def annotators(recipe: Recipe, work: Work) -> int:
+    """How many people are to answer each task."""
     return recipe.review.annotators if work.batch is None or work.batch.kind not in ("quality", "adjudication") else 1
 
 
@@ -95,7 +97,7 @@ def bring_up_to_date(
             "label_config": config, "description": _description(workspace, recipe, server, work, config),
         }  # fmt: skip
         theirs = config
-    if there.maximum_annotations != (wanted := _annotators(recipe, work)):
+    if there.maximum_annotations != (wanted := annotators(recipe, work)):
         changes["maximum_annotations"] = wanted
     if changes:
         server.client.projects.update(id=project.id, **changes)
@@ -156,9 +158,11 @@ def listed(
     if answered:
         wanted.append(_filter("total_annotations", "Number", 0))
     query = json.dumps({"filters": {"conjunction": "and", "items": wanted}}) if wanted else None
-    yield from server.client.tasks.list(
-        project=project, fields="task_only", include=include, query=query, resolve_uri=False, page_size=PAGE
-    )
+    ask = partial(
+        server.client.tasks.list, project=project, fields="task_only", include=include, query=query, resolve_uri=False,
+        page_size=PAGE,
+    )  # fmt: skip
+    yield from pages(server, ask)
 
 
 def _filter(column: str, kind: str, above: str | int) -> dict[str, Any]:

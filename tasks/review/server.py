@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,4 +104,18 @@ def speaking(url: str, token_from: str) -> Iterator[None]:
             raise DefectoryError(
                 f"Label Studio at {url} refuses the token from {token_from}; put a valid access token there"
             ) from None
+        if e.status_code and e.status_code < 300:
+            raise WorkerError(
+                f"what answers at {url} does not speak like Label Studio; see what runs there, and try again"
+            ) from None
         raise WorkerError(f"Label Studio at {url} answered {e.status_code}; its log says why, then try again") from None
+
+
+def pages(server: Server, first: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+    """What a listing of the client yields. Raises WorkerError for an answer that is no listing, as of a proxy."""
+    try:
+        yield from first()
+    except (AttributeError, TypeError, ValueError):
+        raise WorkerError(
+            f"Label Studio at {server.url} sent a listing that cannot be read; see what answers there, and try again"
+        ) from None
