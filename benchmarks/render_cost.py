@@ -37,7 +37,7 @@ KEPT = ROOT / "build" / "benchmarks" / "render_cost"
 COMMON = Path(__file__).with_name("common_worker.py")
 VIEWS = 4
 """Of every scene: as many as the exposure is metered on. The first one is compared, the others are timed."""
-UNSEEN = {"renderer.py", "outputs.py", "worker.py", "devices.py"}
+UNSEEN = {"renderer.py", "outputs.py", "worker.py", "devices.py", "baking.py", "gloss.py", "vertices.py"}
 """Parts of blender/ without a say in the common renders: those are kept when nothing but these changed."""
 
 
@@ -58,6 +58,7 @@ class Cost:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="160x90 against fewer samples, three scenes")
+    parser.add_argument("--width", type=int, help="of the pictures, 16:9 (640)")
     parser.add_argument("--scenes", type=int, help="how many scenes (6)")
     parser.add_argument("--baseline-scenes", type=int, help="how many of them the baseline is measured on (all)")
     parser.add_argument("--samples", type=int, help="ours, in place of the default of render.samples")
@@ -66,6 +67,8 @@ def main() -> None:
     if options.fresh:
         shutil.rmtree(KEPT, ignore_errors=True)
     width, height, most = (160, 90, 256) if options.quick else (640, 360, 1024)
+    if options.width:
+        width, height = options.width, options.width * 9 // 16
     count = options.scenes or (3 if options.quick else 6)
     timed = count if options.baseline_scenes is None else min(options.baseline_scenes, count)
     how = {"width": width, "height": height} | ({"samples": options.samples} if options.samples else {})
@@ -100,7 +103,7 @@ def measured(number: int, want: Render, most: int, timed: bool) -> dict[str, obj
     pairs = [marked(frames.picture(n), frames.mask(n)) for n in range(1, VIEWS)]
     marking = (time.process_time() - started) / len(pairs)
     ours = cost.each(want.orbit_frames) + marking
-    common = replace(wanted, bounces=12, samples=most)
+    common = replace(wanted, bounces=12, samples=most, light=0)
     reference, _ = kept(replace(common, denoise="off", mask=False), frames, "reference")
     row: dict[str, object] = {
         "scene": title(wanted),

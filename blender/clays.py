@@ -28,8 +28,8 @@ def terracotta(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     bloom = noise(tree, scattered(tree, rng, where), rng.uniform(4.0, 6.0), 3.0)
     return {
         "Base Color": ramp(tree, bloom, shade(base, 0.85), blend(base, (0.62, 0.45, 0.34, 1.0), 0.38), 0.42, 0.8),
-        "Roughness": 0.92,
-        "Specular IOR Level": 0.12,
+        "Roughness": 1.0,
+        "Specular IOR Level": 0.0,
         "Normal": bump(tree, noise(tree, where, 45.0, 1.0), 0.0025),
     }
 
@@ -74,6 +74,6 @@ def raw(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     return {
         "Base Color": ramp(tree, grain, shade(base, 0.66), shade(base, 1.2), 0.32, 0.72),
         "Roughness": 1.0,
-        "Specular IOR Level": 0.08,
+        "Specular IOR Level": 0.0,
         "Normal": bump(tree, height, 0.009),
     }

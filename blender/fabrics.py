@@ -34,8 +34,8 @@ SHEEP = ((0.17, 0.14, 0.10), (0.13, 0.14, 0.12), (0.20, 0.20, 0.19), (0.16, 0.09
 def _cloth(base: Any, normal: Any, sheen: float = 0.25, tint: Colour = (1.0, 1.0, 1.0, 1.0)) -> Inputs:
     return {
         "Base Color": base,
-        "Roughness": 0.95,
-        "Specular IOR Level": 0.08,
+        "Roughness": 1.0,
+        "Specular IOR Level": 0.0,
         "Sheen Weight": sheen,
         "Sheen Tint": tint,
         "Normal": normal,
@@ -46,7 +46,7 @@ def canvas(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, NATURAL)
     threads = maths(tree, "ABSOLUTE", weave(tree, where, rng.uniform(42.0, 52.0)))
     return _cloth(
-        ramp(tree, threads, shade(base, 0.66), shade(base, 1.12), 0.0, 0.7), bump(tree, threads, 0.003), sheen=0.1
+        ramp(tree, threads, shade(base, 0.86), shade(base, 1.06), 0.0, 0.7), bump(tree, threads, 0.0012), sheen=0.0
     )
 
 

@@ -22,18 +22,17 @@ from nodes import (
     vectors,
 )
 
+MATT: Inputs = {"Roughness": 1.0, "Specular IOR Level": 0.0}
+"""Of what has next to no gloss: none at all, so that nothing is left to trace under baked light (see baking.py)."""
+
 
 def asphalt(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Dark binder around small stones, few of them pale."""
     base = colour(rng, ((0.075, 0.075, 0.078), (0.10, 0.098, 0.095), (0.058, 0.060, 0.065)))
     stones = cells(tree, scattered(tree, rng, where), rng.uniform(58.0, 68.0), dimensions="2D")
-    tone = ramp(tree, stones["Color"], shade(base, 0.8), shade(base, 1.9), 0.3, 1.0)
-    return {
-        "Base Color": mixed(tree, 1.0, tone, between(tree, stones["Distance"], 0.25, 0.75, 1.0, 0.72), "MULTIPLY"),
-        "Roughness": 0.85,
-        "Specular IOR Level": 0.3,
-        "Normal": bump(tree, stones["Distance"], -0.002),
-    }
+    tone = ramp(tree, stones["Color"], shade(base, 0.93), shade(base, 1.4), 0.3, 1.0)
+    binder = between(tree, stones["Distance"], 0.25, 0.75, 1.0, 0.85)
+    return {"Base Color": mixed(tree, 1.0, tone, binder, "MULTIPLY"), **MATT}
 
 
 def concrete(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
@@ -46,8 +45,7 @@ def concrete(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     tone = ramp(tree, maths(tree, "MULTIPLY_ADD", sand, 0.55, clouds), shade(base, 0.68), shade(base, 1.2), 0.55, 1.0)
     return {
         "Base Color": mixed(tree, 1.0, tone, pores, "MULTIPLY"),
-        "Roughness": rng.uniform(0.75, 0.95),
-        "Specular IOR Level": 0.25,
+        **MATT,
     }
 
 
@@ -110,11 +108,11 @@ def rubber(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, ((0.030, 0.030, 0.032), (0.04, 0.06, 0.085), (0.045, 0.07, 0.045), (0.10, 0.018, 0.015)))
     turned = scaled(tree, where, 1.0, 1.0, 1.0, rng.uniform(0, np.pi))
     dots = cells(tree, turned, rng.uniform(7.0, 10.0), 0.0, "2D")["Distance"]
-    studs = between(tree, dots, 0.24, 0.38, 1.0, 0.0)
+    studs = between(tree, dots, 0.18, 0.42, 1.0, 0.0, "SMOOTHERSTEP")
     return {
-        "Base Color": ramp(tree, studs, shade(base, 0.85), shade(base, 1.5)),
-        "Roughness": rng.uniform(0.5, 0.65),
-        "Normal": bump(tree, studs, 0.014),
+        "Base Color": ramp(tree, studs, shade(base, 0.9), shade(base, 1.3)),
+        "Normal": bump(tree, studs, 0.005),
+        **MATT,
     }
 
 

@@ -45,7 +45,7 @@ def suede(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     return {
         "Base Color": ramp(tree, tone, shade(base, 0.6), shade(base, 1.25), 0.5, 0.95),
         "Roughness": 1.0,
-        "Specular IOR Level": 0.03,
+        "Specular IOR Level": 0.0,
         "Sheen Weight": 0.8,
         "Sheen Roughness": 0.4,
         "Sheen Tint": shade(base, 2.2),

@@ -120,10 +120,12 @@ def ramp(tree: Any, factor: Any, dark: Colour, light: Colour, low: float = 0.0, 
     return new.outputs["Color"]
 
 
-def between(tree: Any, factor: Any, low: float, high: float, start: float = 0.0, stop: float = 1.0) -> Any:
+def between(
+    tree: Any, factor: Any, low: float, high: float, start: float = 0.0, stop: float = 1.0, how: str = "LINEAR"
+) -> Any:
     """A number from `start` (factor at most `low`) to `stop` (at least `high`)."""
     wanted = {"Value": factor, "From Min": low, "From Max": high, "To Min": start, "To Max": stop}
-    return node(tree, "MapRange", wanted).outputs["Result"]
+    return node(tree, "MapRange", wanted, interpolation_type=how).outputs["Result"]
 
 
 def mixed(tree: Any, factor: Any, one: Any, two: Any, blend: str = "MIX") -> Any:

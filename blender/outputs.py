@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from baking import lit
 from materials import MARKED, paint
 from scene import LABEL, OBJECT
 
 MASK = "mask"
+PAINTED = "painted"
 COMPRESSION = 10
 """Of PNG files that live until the clip is encoded, in per cent of zlib's effort."""
 
@@ -70,12 +72,15 @@ def _written(scene: Any, path: Path) -> Path:
 @contextmanager
 def _painted(scene: Any) -> Iterator[None]:
     """The object with its defect painted red, and no mask: everything else, noise included, as it was."""
-    slot = scene.objects[OBJECT].material_slots[0]
+    thing = scene.objects[OBJECT]
+    slot = thing.material_slots[0]
     plain = slot.material
-    if (red := bpy.data.materials.get("painted")) is None:
-        red = plain.copy()
-        red.name = "painted"
+    if (red := bpy.data.materials.get(PAINTED)) is None:
+        red = thing.data.materials[0].copy()
         paint(red, LABEL)
+        if plain is not thing.data.materials[0]:
+            red = lit(red, thing)
+        red.name = PAINTED
     slot.material, scene.render.use_compositing = red, False
     try:
         yield

@@ -8,9 +8,9 @@ import numpy as np
 
 DAYLIGHT = 3.0
 """Irradiance that every environment is brought to: a grey card comes out grey."""
-LIGHT = 256
-"""Width of the picture that lights the scene: a sun of one and a half degrees. The few burning pixels of a full
-picture cost half of all noise, and its size a third of the time; cameras see the full one."""
+LIGHT = 64
+"""Width of the picture that lights the scene: a sun of six degrees. The few burning pixels of a full picture cost
+most of all noise, and its size a third of the time; cameras see the full one."""
 HORIZON = -2.0
 """Degrees above the horizon below which the floor hides the sky from everything that stands on it."""
 SAMPLING = 2 * LIGHT

@@ -78,6 +78,7 @@ def render(job: dict[str, Any], folder: Path) -> int:
     if not todo:
         return 0
     bpy = start_blender(job["threads"])
+    import baking
     import devices
     import exposure
     import outputs
@@ -88,6 +89,7 @@ def render(job: dict[str, Any], folder: Path) -> int:
         scene = scenery.build(job, folder)
         outputs.prepare(scene, job)  # before the first render: a pass that is added later stays empty
         exposure.settle(scene, job)
+        baking.bake(scene, job, folder)
     except devices.NoDevice as e:
         say(error=str(e))
         return NO_DEVICE

@@ -116,6 +116,9 @@ class Render(Section):
     """Quality of the OIDN denoiser."""
     bounces: int = Field(4, ge=0, le=64)
     """Longest light path."""
+    light: Literal["auto", "traced"] = "auto"
+    """`auto` bakes the diffuse light once for an orbit that is large and long enough to be worth it; `traced` looks for
+    it anew in every frame."""
     pair: Literal["one", "two"] = "one"
     """Where the marked clip comes from: the same render as the unmarked one, marked by the defect's mask; or, as in
     the paper, a second render of the object with a red defect, with the same seeds."""
@@ -151,7 +154,7 @@ class Render(Section):
     frames_per_process: int = Field(500, ge=1)
     """A Blender process ends after this many frames, which bounds its memory."""
     stall_seconds: float = Field(300.0, gt=0)
-    """A Blender worker that finishes no frame for this long is killed and started again."""
+    """A Blender worker that makes no progress for this long is killed and started again."""
 
     @field_validator("materials", mode="before")
     @classmethod

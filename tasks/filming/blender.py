@@ -54,6 +54,8 @@ class Job:
     max_frames: int
     pair: str = "one"
     """`two`: a second render of every frame that has a mask, with the defect painted red."""
+    light: int = 0
+    """Samples per point at which the diffuse light is baked before the first frame; 0: it is traced in every frame."""
     output: str = "frames"
 
     def decisive(self) -> dict[str, Any]:
@@ -132,10 +134,10 @@ def run(
 ) -> Frames:
     """Render what is missing of a job in `folder`, by as many workers, one after the other, as it takes.
 
-    `report` is told how many of the job's frames are done, now and then. A worker that finishes no frame for
-    `stall_seconds` is killed. Raises WorkerError when a worker ends without having added a frame (worth another
-    try), BadInput for a job that cannot be rendered because of what it is made of, and DefectoryError for what
-    every job would meet: a device that is not there, a full disk, an interrupt, no Blender.
+    `report` is told how many of the job's frames are done, now and then. A worker that neither finishes a frame
+    nor says a word for `stall_seconds` is killed. Raises WorkerError when a worker ends without having added a
+    frame (worth another try), BadInput for a job that cannot be rendered because of what it is made of, and
+    DefectoryError for what every job would meet: a device that is not there, a full disk, an interrupt, no Blender.
     """
     command = interpreter(blender)
     path, frames, log = folder / "job.json", folder / job.output, folder / "blender.log"
@@ -196,12 +198,16 @@ def _watched(
     with open(log, "ab") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
     try:
-        count, since = -1, time.monotonic()
+        last, since = (-1, 0), time.monotonic()
         while (code := process.poll()) is None:
-            now = _count(frames)
-            if now != count:
-                count, since = now, time.monotonic()
-                report(now)
+            now = (
+                _count(frames),
+                log.stat().st_size,
+            )  # a worker that bakes light has no frames, but says how far it is
+            if now != last:
+                if now[0] != last[0]:
+                    report(now[0])
+                last, since = now, time.monotonic()
             elif time.monotonic() - since > stall_seconds:
                 return None
             time.sleep(POLL_SECONDS)

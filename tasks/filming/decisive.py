@@ -12,7 +12,7 @@ from tasks.filming.instances import content_of
 
 RUNNING = ("blender", "frames_per_process", "stall_seconds")
 """How the renderer is run."""
-PICTURE = ("samples", "denoise", "bounces", "pair", "crf", "device")
+PICTURE = ("samples", "denoise", "bounces", "light", "pair", "crf", "device")
 """What pictures look like, and not what is to be seen in them."""
 
 

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco
 
 from schemas.errors import CallError
+from schemas.filming import Render
 from schemas.names import VIEWS
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Media, Planned, Reject, Row, Sample, Signal
@@ -22,7 +23,7 @@ from tasks import video
 from tasks.filming import blender
 from tasks.filming.decisive import rendering
 from tasks.filming.plan import plan
-from tasks.filming.render import MARK_RGB, coco_mask, marked, render
+from tasks.filming.render import LIGHT_SAMPLES, MARK_RGB, coco_mask, light_samples, marked, render
 from tasks.filming.survey import survey
 from tasks.stage import Context, Shard, cut, gathering, stage
 from tasks.workspace import Workspace
@@ -276,3 +277,10 @@ def test_a_mask_row_holds_the_pixels_covered_by_at_least_half(mask: np.ndarray) 
     assert (row.frame, row.height, row.width) == (3, 6, 8)
     assert (coco.decode({"size": [6, 8], "counts": row.counts.encode()}) == (mask >= 128)).all()
     assert row.area == pytest.approx(mask.sum() / 255, abs=0.005)
+
+
+def test_light_is_baked_where_the_orbit_is_worth_it() -> None:
+    small, large = Render(width=360, height=270, fps=8, samples=4), Render(width=1920, height=1080)
+    assert light_samples(small) == 0 < LIGHT_SAMPLES[0] <= light_samples(Render(width=640, height=360))
+    assert light_samples(large) == LIGHT_SAMPLES[1]
+    assert light_samples(large.model_copy(update={"light": "traced"})) == 0

@@ -1,0 +1,199 @@
+"""Diffuse light, baked once per orbit.
+
+While the camera goes round, object, floor and sky stand still, so the light that falls on a surface is the same in all
+frames; to look for it anew in every pixel costs most of a frame's noise. So it is gathered once, at the vertices, and
+each frame shows as emission what the diffuse part of a surface reflects of it:
+
+    base colour x light x what the gloss lets through (gloss.py)
+
+The light holds all bounces, so mirrored and bounced rays end well at such a surface too. Gloss, sheen and coat are
+still traced. Where relief bends the normal, the light follows it linearly: it is gathered for tilted normals as well.
+Metals and materials of .blend files stay as they are, wholly traced.
+
+The light of a job is kept beside it: a process that goes on with the job must show the same.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bmesh
+import bpy
+import numpy as np
+from gloss import TABLE, passed, picture, through
+from nodes import axes, maths, node, vector, vectors
+from scene import FLOOR, FLOOR_RADIUS, FLOOR_TEXTURE, OBJECT
+from vertices import baking, cleaner, grid, received
+
+KEPT = "light.npz"
+LIGHT = "light"
+"""Name of the vertex attribute that holds irradiance / pi; with an axis behind it, its change per tilt that way."""
+TILTS = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+TILT = 0.3
+"""What is added to the normal along an axis: about the slope of the strongest relief."""
+CLEAN, CLEAN_TILT = 6, 12
+"""How often a vertex is mixed with its neighbours: the light itself, and its change."""
+NAMES = (LIGHT, *(LIGHT + name for name in TILTS), TABLE)
+BOUNCES = 6
+FINE, STEP, GROWTH = 0.65, 0.008, 1.1
+"""The floor's grid, in lengths of the object: even to `FINE` from the middle, then each step longer than the last."""
+
+
+def bake(scene: Any, job: dict[str, Any], folder: Path) -> None:
+    """Light the object and the floor of a job by baked light, with `light` samples per corner; 0 leaves them traced."""
+    things = [
+        bpy.data.objects[name]
+        for name, wanted in ((OBJECT, "material"), (FLOOR, "floor"))
+        if job["light"] and not job["scene"][wanted].get("blend") and diffuse(bpy.data.objects[name].data.materials[0])
+    ]
+    if not things:
+        return
+    for thing in things:
+        _split(thing.data) if thing.name == OBJECT else _refine(thing.data)
+    found = _kept(folder / KEPT, key(job))
+    if found is None:
+        found = {
+            f"{thing.name} {name}": values
+            for thing in things
+            for name, values in _gathered(scene, thing, job["light"]).items()
+        }
+        _keep(folder / KEPT, key(job), found)
+    for thing in things:
+        show(thing, {name: found[f"{thing.name} {name}"] for name in NAMES if f"{thing.name} {name}" in found})
+
+
+def key(job: dict[str, Any]) -> str:
+    """Of all that the light of a job may depend on."""
+    decisive = {k: v for k, v in job.items() if k not in ("threads", "max_frames")}
+    return hashlib.sha256(json.dumps([bpy.app.version_string, decisive], sort_keys=True).encode()).hexdigest()
+
+
+def diffuse(material: Any) -> bool:
+    """Whether a material of our own nodes is no metal."""
+    metal = _principled(material).inputs["Metallic"]
+    return not metal.is_linked and metal.default_value == 0.0
+
+
+def show(thing: Any, found: dict[str, np.ndarray]) -> None:
+    """Light an object by what was gathered for it. The traced material stays with its mesh."""
+    for name, values in found.items():
+        if name == TABLE:
+            picture(f"{thing.name} {TABLE}", values)
+            continue
+        layer = thing.data.attributes.get(name) or thing.data.attributes.new(name, "FLOAT_COLOR", "POINT")
+        layer.data.foreach_set("color", values.ravel())
+    thing.data.update()
+    slot = thing.material_slots[0]
+    slot.link = "OBJECT"
+    slot.material = lit(thing.data.materials[0], thing)
+
+
+def lit(material: Any, thing: Any) -> Any:
+    """A copy of a material whose diffuse part is emission by the baked light of `thing`."""
+    made = material.copy()
+    made.name = f"lit {material.name}"
+    made.cycles.emission_sampling = "NONE"  # what it gives to others is in their own light
+    tree, principled = made.node_tree, _principled(made)
+    light = node(tree, "Attribute", attribute_name=LIGHT).outputs["Color"]
+    tilts = [name for name in TILTS if LIGHT + name in thing.data.attributes]
+    if tilts:
+        normal = principled.inputs["Normal"].links[0].from_socket
+        bent = axes(tree, vectors(tree, "SUBTRACT", normal, node(tree, "NewGeometry").outputs["Normal"]))
+        for name in tilts:
+            change = node(tree, "Attribute", attribute_name=LIGHT + name).outputs["Color"]
+            light = vectors(tree, "MULTIPLY_ADD", change, vector(tree, *(bent[name.upper()],) * 3), light)
+        light = vectors(tree, "MAXIMUM", light, (0.0, 0.0, 0.0))
+    base, strength = principled.inputs["Base Color"], principled.inputs["Emission Strength"]
+    colour = base.links[0].from_socket if base.is_linked else tuple(base.default_value)[:3]
+    tree.links.new(vectors(tree, "MULTIPLY", colour, light), principled.inputs["Emission Color"])
+    for link in base.links:
+        tree.links.remove(link)
+    base.default_value, strength.default_value = (0.0, 0.0, 0.0, 1.0), 1.0
+    if table := bpy.data.images.get(f"{thing.name} {TABLE}"):
+        tree.links.new(passed(tree, principled, table), strength)
+    return made
+
+
+def _gathered(scene: Any, thing: Any, samples: int) -> dict[str, np.ndarray]:
+    """The light at the vertices by name of its attribute, (V, 4) float32, and the gloss' table if there is gloss."""
+    mesh = thing.data
+    material = mesh.materials[0]
+    bumped = _principled(material).inputs["Normal"].is_linked
+    with _white(material) as tilt, baking(scene, thing, LIGHT, max(1, samples // 2), BOUNCES):
+        straight = received(mesh)
+        tilted = {}
+        for name, towards in TILTS.items() if bumped else ():
+            if thing.name != FLOOR or name != "z":  # a flat floor only tilts sideways
+                tilt.default_value = tuple(TILT * c for c in towards)
+                tilted[LIGHT + name] = (received(mesh) - straight) / TILT
+        tilt.default_value = (0.0, 0.0, 0.0)
+        scene.cycles.seed += 1
+        again = received(mesh)
+    cleaned = cleaner(mesh, straight, again)
+    found = {name: cleaned(values, CLEAN_TILT) for name, values in tilted.items()}
+    found[LIGHT] = cleaned((straight + again) / 2, CLEAN)
+    table = through(scene, _principled(material))
+    return found if table is None else found | {TABLE: table}
+
+
+@contextmanager
+def _white(material: Any) -> Iterator[Any]:
+    """What is baked is a white, matt surface; all others, and its own reflections, stay as they are. Yields the
+    input by which its normal is tilted."""
+    tree = material.node_tree
+    out = tree.get_output_node("CYCLES").inputs["Surface"]
+    own = out.links[0].from_socket
+    before = set(tree.nodes)
+    normal = node(tree, "VectorMath", {0: node(tree, "NewGeometry").outputs["Normal"]}, operation="ADD")
+    upright = vectors(tree, "NORMALIZE", normal.outputs[0])
+    white = node(tree, "BsdfDiffuse", {"Color": (1.0, 1.0, 1.0, 1.0), "Normal": upright}).outputs[0]
+    bounced = maths(tree, "GREATER_THAN", node(tree, "LightPath").outputs["Ray Depth"], 0.5)
+    tree.links.new(node(tree, "MixShader", {0: bounced, 1: white, 2: own}).outputs[0], out)
+    try:
+        yield normal.inputs[1]
+    finally:
+        tree.links.new(own, out)
+        for new in set(tree.nodes) - before:
+            tree.nodes.remove(new)
+
+
+def _split(mesh: Any) -> None:
+    """Cut the mesh along its sharp edges: on either side of them falls another light."""
+    made = bmesh.new()
+    made.from_mesh(mesh)
+    bmesh.ops.split_edges(made, edges=[edge for edge in made.edges if not edge.smooth])
+    made.to_mesh(mesh)
+    made.free()
+
+
+def _refine(mesh: Any) -> None:
+    """Make the floor's square a grid, fine where the object stands."""
+    steps = list(np.arange(0.0, FINE, STEP))
+    while steps[-1] < FLOOR_RADIUS:
+        step = STEP if steps[-1] < FINE else (steps[-1] - steps[-2]) * GROWTH
+        steps.append(min(steps[-1] + step, FLOOR_RADIUS))
+    half = np.array(steps) * FLOOR_TEXTURE
+    line = np.concatenate([-half[:0:-1], half])
+    grid(mesh, line, line)
+
+
+def _principled(material: Any) -> Any:
+    return next(n for n in material.node_tree.nodes if n.bl_idname == "ShaderNodeBsdfPrincipled")
+
+
+def _kept(path: Path, wanted: str) -> dict[str, np.ndarray] | None:
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as data:
+        return {name: data[name] for name in data.files if name != "key"} if str(data["key"]) == wanted else None
+
+
+def _keep(path: Path, key: str, found: dict[str, np.ndarray]) -> None:
+    new = path.with_suffix(".new")
+    with open(new, "wb") as f:
+        np.savez(f, key=np.array(key), **found)
+    os.replace(new, path)

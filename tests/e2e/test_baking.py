@@ -1,0 +1,101 @@
+"""Baked light against traced light, in the real Blender: the same picture, whatever process goes on with it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.likeness import psnr
+from schemas.filming import MaterialSpec, Render
+from tasks.filming import blender, scenes
+from tasks.filming.instances import Thing
+from tasks.filming.render import job as job_for
+from tasks.objects import make
+
+pytestmark = pytest.mark.services
+
+WANT = Render(width=96, height=72, fps=2, samples=64, denoise="off", bounces=4)
+LIGHT = 24
+
+
+def prepare(folder: Path, look: dict[str, Any], **over: Any) -> blender.Job:
+    """Two views of a vase with half of it labelled."""
+    shape = make("vase0", np.random.default_rng(1))
+    label = (shape.vertices[:, 0] > 0).astype(np.float32)
+    scene = scenes.choose(np.random.default_rng(4), WANT)
+    orbit = scenes.orbit(scene, shape.vertices, WANT)
+    orbit = dataclasses.replace(orbit, cameras=orbit.cameras[::6][:2])
+    folder.mkdir(parents=True, exist_ok=True)
+    made = job_for(Thing(shape, label, (), "made"), scene, orbit, WANT, folder, seed=7, threads=2)
+    common = {"sky": "sunset", "material_seed": 1, "floor_seed": 1, "exposure_ev": 0.0}
+    return dataclasses.replace(made, scene=made.scene | common | look, **over)
+
+
+def looks(material: str, floor: str) -> dict[str, Any]:
+    return {"material": {"name": material}, "floor": {"name": floor}}
+
+
+@pytest.mark.parametrize(
+    ("material", "floor"),
+    [
+        ("terracotta", "rubber"),  # relief on both, no gloss
+        ("glossy-plastic", "tiles"),  # a clear gloss, and relief under it
+        ("stoneware", "marble"),  # a roughness that varies
+        ("suede", "concrete"),  # sheen
+        ("brushed-steel", "asphalt"),  # a metal, which stays traced
+    ],
+)
+def test_baked_light_shows_what_traced_light_shows(tmp_path: Path, material: str, floor: str) -> None:
+    look = looks(material, floor)
+    samples = {"samples": 256}  # traced light is noisy
+    traced = blender.run(prepare(tmp_path / "traced", look, light=0, **samples), tmp_path / "traced")
+    baked = blender.run(prepare(tmp_path / "baked", look, light=LIGHT), tmp_path / "baked")
+    for n in range(2):
+        one, two = (f.picture(n).astype(float) for f in (traced, baked))
+        mask = traced.mask(n)
+        assert np.abs(mask.astype(int) - baked.mask(n)).mean() < 1, "the mask is none of the light's business"
+        assert psnr(one.astype(np.uint8), two.astype(np.uint8)) > 36
+        assert np.abs((one - two).mean(axis=(0, 1))).max() < 1.5, "neither brighter nor darker"
+
+
+def test_the_pictures_do_not_depend_on_the_process(tmp_path: Path) -> None:
+    look = looks("grained-plastic", "tiles")
+    seen = []
+    for name, over in (("one", {}), ("restarted", {"max_frames": 1}), ("one thread", {"threads": 1})):
+        job = prepare(tmp_path / name, look, light=6, samples=2, **over)
+        frames = blender.run(job, tmp_path / name)
+        seen.append([(frames.folder / f"{n:05d}.png").read_bytes() for n in range(2)])
+    assert seen[0] == seen[1] == seen[2]
+    kept = tmp_path / "one" / "light.npz"
+    with np.load(kept) as light:
+        assert {"object light", "object lightz", "object gloss", "floor light", "floor lightx"} <= set(light.files)
+        assert "floor lightz" not in light.files
+    kept.write_bytes((tmp_path / "one thread" / "light.npz").read_bytes())
+    again = prepare(tmp_path / "one", look, light=7, samples=2)
+    blender.run(again, tmp_path / "one")
+    with np.load(kept) as other, np.load(tmp_path / "restarted" / "light.npz") as light:
+        assert str(other["key"]) != str(light["key"]), "light of another job is not taken"
+
+
+def test_red_paint_is_red_under_baked_light(tmp_path: Path) -> None:
+    for material in ("terracotta", "brass"):
+        job = prepare(tmp_path / material, looks(material, "concrete"), light=6, samples=8, pair="two")
+        frames = blender.run(job, tmp_path / material)
+        marked, mask = frames.marked(0), frames.mask(0)
+        red, green, blue = marked[mask == 255].astype(int).T
+        assert len(red) > 100
+        assert (red > np.maximum(green, blue) + 20).mean() > 0.9, material
+        assert np.abs(marked[mask == 0].astype(int) - frames.picture(0)[mask == 0]).mean() < 2
+
+
+def test_pictures_as_material(tmp_path: Path) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "wood.png"), np.full((8, 8, 3), (40, 90, 160), np.uint8))
+    spec = MaterialSpec(name="own", color=str(tmp_path / "wood.png"), roughness=0.4).model_dump()
+    look = {"material": spec, "floor": {"name": "concrete"}}
+    traced = blender.run(prepare(tmp_path / "traced", look, light=0, samples=128), tmp_path / "traced")
+    baked = blender.run(prepare(tmp_path / "baked", look, light=LIGHT), tmp_path / "baked")
+    assert psnr(traced.picture(0), baked.picture(0)) > 36
