@@ -67,9 +67,9 @@ def bake(scene: Any, job: dict[str, Any], folder: Path) -> None:
 
 
 def key(job: dict[str, Any]) -> str:
-    """Of all that the light of a job may depend on."""
-    decisive = {k: v for k, v in job.items() if k not in ("threads", "max_frames")}
-    return hashlib.sha256(json.dumps([bpy.app.version_string, decisive], sort_keys=True).encode()).hexdigest()
+    """Of all that the light of a job depends on."""
+    decisive = [bpy.app.version_string, *(job[name] for name in ("mesh_sha256", "scene", "light", "seed", "device"))]
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def diffuse(material: Any) -> bool:

@@ -10,6 +10,7 @@ from tasks.costs import text_cost
 from tasks.filming.decisive import steered
 from tasks.filming.instances import instances
 from tasks.filming.plan import FLAGS, Planner, aim
+from tasks.filming.render import light_samples
 from tasks.filming.survey import surveyed
 from tasks.stage import generator
 
@@ -17,7 +18,8 @@ BITS_PER_PIXEL = 0.12
 """H.264 at CRF 18 on these clips, measured on the demo; half for every 6 steps of CRF."""
 SECONDS_PER_START = 1.5
 SECONDS_PER_FRAME = 0.02
-SECONDS_PER_MEGASAMPLE = 2.4
+SECONDS_PER_MEGASAMPLE = {"traced": 2.4, "baked": 1.4}
+SECONDS_PER_LIGHT_SAMPLE = 2.0
 SECONDS_PER_DENOISED_MEGAPIXEL = 1.9
 SECONDS_PER_ENCODED_MEGAPIXEL = 0.3
 """CPU seconds, fitted to Cycles with one thread on a two-core Xeon machine that was busy with other work, three scenes
@@ -113,8 +115,11 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0) -> Forecast:
 def frame_seconds(want: Render) -> float:
     """CPU seconds for one frame: rendered once, marked and encoded; within a factor of two."""
     pixels = want.width * want.height / 1e6
-    renders = SECONDS_PER_MEGASAMPLE * want.samples + SECONDS_PER_DENOISED_MEGAPIXEL * (want.denoise != "off")
-    return SECONDS_PER_FRAME + pixels * (renders * (2 if want.pair == "two" else 1) + SECONDS_PER_ENCODED_MEGAPIXEL)
+    light = light_samples(want)
+    renders = SECONDS_PER_MEGASAMPLE["baked" if light else "traced"] * want.samples
+    renders += SECONDS_PER_DENOISED_MEGAPIXEL * (want.denoise != "off")
+    frame = SECONDS_PER_FRAME + pixels * (renders * (2 if want.pair == "two" else 1) + SECONDS_PER_ENCODED_MEGAPIXEL)
+    return frame + SECONDS_PER_LIGHT_SAMPLE * light / want.orbit_frames
 
 
 def expected(recipe: Recipe, count: int) -> Views:

@@ -16,8 +16,8 @@ from tasks.objects import make
 
 pytestmark = pytest.mark.services
 
-WANT = Render(width=96, height=72, fps=2, samples=64, denoise="off", bounces=4)
-LIGHT = 24
+WANT = Render(width=96, height=72, fps=2, samples=32, denoise="off", bounces=4)
+LIGHT = 8
 
 
 def prepare(folder: Path, look: dict[str, Any], **over: Any) -> blender.Job:
@@ -41,15 +41,13 @@ def looks(material: str, floor: str) -> dict[str, Any]:
     ("material", "floor"),
     [
         ("terracotta", "rubber"),  # relief on both, no gloss
-        ("glossy-plastic", "tiles"),  # a clear gloss, and relief under it
-        ("stoneware", "marble"),  # a roughness that varies
-        ("suede", "concrete"),  # sheen
-        ("brushed-steel", "asphalt"),  # a metal, which stays traced
+        ("stoneware", "tiles"),  # gloss over relief, of a roughness that varies
+        ("suede", "steel"),  # sheen, on a metal, which stays traced
     ],
 )
 def test_baked_light_shows_what_traced_light_shows(tmp_path: Path, material: str, floor: str) -> None:
     look = looks(material, floor)
-    samples = {"samples": 256}  # traced light is noisy
+    samples = {"samples": 128}  # traced light is noisy
     traced = blender.run(prepare(tmp_path / "traced", look, light=0, **samples), tmp_path / "traced")
     baked = blender.run(prepare(tmp_path / "baked", look, light=LIGHT), tmp_path / "baked")
     for n in range(2):
@@ -64,7 +62,7 @@ def test_the_pictures_do_not_depend_on_the_process(tmp_path: Path) -> None:
     look = looks("grained-plastic", "tiles")
     seen = []
     for name, over in (("one", {}), ("restarted", {"max_frames": 1}), ("one thread", {"threads": 1})):
-        job = prepare(tmp_path / name, look, light=6, samples=2, **over)
+        job = prepare(tmp_path / name, look, light=2, samples=2, **over)
         frames = blender.run(job, tmp_path / name)
         seen.append([(frames.folder / f"{n:05d}.png").read_bytes() for n in range(2)])
     assert seen[0] == seen[1] == seen[2]
@@ -73,7 +71,7 @@ def test_the_pictures_do_not_depend_on_the_process(tmp_path: Path) -> None:
         assert {"object light", "object lightz", "object gloss", "floor light", "floor lightx"} <= set(light.files)
         assert "floor lightz" not in light.files
     kept.write_bytes((tmp_path / "one thread" / "light.npz").read_bytes())
-    again = prepare(tmp_path / "one", look, light=7, samples=2)
+    again = prepare(tmp_path / "one", look, light=3, samples=2)
     blender.run(again, tmp_path / "one")
     with np.load(kept) as other, np.load(tmp_path / "restarted" / "light.npz") as light:
         assert str(other["key"]) != str(light["key"]), "light of another job is not taken"
@@ -81,7 +79,7 @@ def test_the_pictures_do_not_depend_on_the_process(tmp_path: Path) -> None:
 
 def test_red_paint_is_red_under_baked_light(tmp_path: Path) -> None:
     for material in ("terracotta", "brass"):
-        job = prepare(tmp_path / material, looks(material, "concrete"), light=6, samples=8, pair="two")
+        job = prepare(tmp_path / material, looks(material, "concrete"), light=2, samples=8, pair="two")
         frames = blender.run(job, tmp_path / material)
         marked, mask = frames.marked(0), frames.mask(0)
         red, green, blue = marked[mask == 255].astype(int).T
