@@ -8,7 +8,7 @@ each frame shows as emission what the diffuse part of a surface reflects of it:
 
 The light holds all bounces, so mirrored and bounced rays end well at such a surface too. Gloss, sheen and coat are
 still traced. Where relief bends the normal, the light follows it linearly: it is gathered for tilted normals as well.
-Metals and materials of .blend files stay as they are, wholly traced.
+Metals, even in part, and materials of .blend files stay as they are, wholly traced.
 
 The light of a job is kept beside it: a process that goes on with the job must show the same.
 """

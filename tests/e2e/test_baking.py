@@ -21,7 +21,7 @@ LIGHT = 8
 
 
 def prepare(folder: Path, look: dict[str, Any], **over: Any) -> blender.Job:
-    """Two views of a vase with half of it labelled."""
+    """Two views of a vase of which one half is labelled."""
     shape = make("vase0", np.random.default_rng(1))
     label = (shape.vertices[:, 0] > 0).astype(np.float32)
     scene = scenes.choose(np.random.default_rng(4), WANT)
