@@ -35,7 +35,7 @@ def standing(annotations: Iterable[Annotation], withdrawn: bool = False) -> list
     asked for. Give all rows of the tasks in question.
     """
     by_id = {a.id: a for a in annotations}
-    founded = [(a, before) for a in by_id.values() if (before := _before(a, by_id)) is not None]
+    founded = [(a, before) for a in by_id.values() if (before := chain(a, by_id)) is not None]
     taken_back = {
         b.id for a, before in founded if a.status == WITHDRAWN for b in before if b.author == a.author
     }  # fmt: skip
@@ -45,7 +45,7 @@ def standing(annotations: Iterable[Annotation], withdrawn: bool = False) -> list
     return [a for a, _ in founded if a.id not in superseded and (withdrawn or a.status != WITHDRAWN)]
 
 
-def _before(a: Annotation, by_id: dict[str, Annotation]) -> list[Annotation] | None:
+def chain(a: Annotation, by_id: dict[str, Annotation]) -> list[Annotation] | None:
     """The rows that lead up to one, the last first; None where one of them is gone."""
     found = []
     while (earlier := a.supersedes) is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from annotation.labelling import brush
 from annotation.labelling.project import Answer, Item, content, meaning
 from annotation.labelling.regions import to_mask
-from annotation.labels import WITHDRAWN, standing
+from annotation.labels import WITHDRAWN, chain
 from schemas.digests import digest
 from schemas.errors import BadInput
 from schemas.rows import Annotation, Mask, Region, Row, Verdict, annotation
@@ -43,8 +43,11 @@ class History:
     work: Work
     rows: dict[str, list[Annotation]] = field(default_factory=lambda: defaultdict(list))
     verdicts: dict[str, list[Verdict]] = field(default_factory=lambda: defaultdict(list))
-    latest: dict[tuple[str, str, str], Annotation] = field(default_factory=dict)
-    """By sample, annotation task and reviewer; withdrawals are among them."""
+    latest: dict[tuple[str, str, str], list[Annotation]] = field(default_factory=lambda: defaultdict(list))
+    """By sample, annotation task and reviewer; one row, but for the decisions of an adjudicator. Withdrawals are among
+    them."""
+    people: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Whose rows stand, by sample."""
     comments: dict[tuple[str, str, str | None], str] = field(default_factory=dict)
 
     @classmethod
@@ -57,9 +60,18 @@ class History:
             found.verdicts[v.sample].append(v)
             found.comments[v.reviewer, v.task, v.annotation] = v.comment
         batch = work.batch.id if work.batch else None
-        for a in standing(all_rows, withdrawn=True):
-            if a.author_kind == "person" and a.round == work.round and a.batch == batch and a.task in work.tasks:
-                found.latest[a.sample, a.task, a.author] = a
+        by_id = {a.id: a for a in all_rows}
+        own = [
+            a for a in by_id.values()
+            if a.author_kind == "person" and a.round == work.round and a.batch == batch and a.task in work.tasks
+        ]  # fmt: skip
+        # What others have decided over an answer since, in an adjudication, does not make it unsaid.
+        replaced = {a.supersedes for a in own}
+        for a in own:
+            if a.id not in replaced and chain(a, by_id) is not None:
+                found.latest[a.sample, a.task, a.author].append(a)
+                if a.status != WITHDRAWN:
+                    found.people[a.sample].add(a.author)
         return found
 
     def authors(self, sample: str) -> set[str]:
@@ -67,7 +79,7 @@ class History:
         if self.work.batch and self.work.judges:
             said = quality.verdicts(self.work.batch, self.verdicts[sample])
             return {v.reviewer for v in said if v.verdict != WITHDRAWN}
-        return {a.author for (s, _, _), a in self.latest.items() if s == sample and a.status != WITHDRAWN}
+        return self.people[sample]
 
 
 def rows_of(given: Given, answers: Sequence[Answer], item: Item, history: History) -> Iterator[Row]:
@@ -112,7 +124,7 @@ def _labels(given: Given, answer: Answer, item: Item, history: History) -> Itera
         same = meaning(answer.content) == meaning(content(item, answer.task))
         status = "accepted" if same else "corrected"
     value = value_of(answer, status, reviewed)
-    said = history.latest.get((sample.id, answer.task, given.reviewer))
+    said = next(iter(history.latest[sample.id, answer.task, given.reviewer]), None)
     target = said.id if said else reviewed.id if reviewed and reviewed.task == answer.task else None
     made = annotation(
         sample=sample.id, task=answer.task, author_kind="person", author=given.reviewer, author_version="1",
@@ -184,8 +196,9 @@ def withdrawals(sample: str, gone: Iterable[str], history: History) -> Iterator[
                     )
             continue
         for task in work.tasks:
-            said = history.latest.get((sample, task, reviewer))
-            if said and said.status != WITHDRAWN:
+            for said in history.latest[sample, task, reviewer]:
+                if said.status == WITHDRAWN:
+                    continue
                 made = annotation(
                     sample=sample, task=task, author_kind="person", author=reviewer, author_version="1",
                     status=WITHDRAWN, round=said.round, supersedes=said.id, media=said.media, batch=said.batch,
