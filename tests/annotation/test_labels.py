@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotation.labels import current
+from annotation.labels import current, standing
 from schemas.rows import Annotation, Score, annotation
 
 
@@ -52,3 +52,25 @@ def test_the_label_whatever_the_order_of_rows(rows: list[Annotation], label: str
         entry = current(order)["s"]
         assert (entry.by_task["caption"].text if "caption" in entry.by_task else None) == label
         assert ("caption" in entry.rejected) == (label is None)
+
+
+def test_a_withdrawal_takes_back_all_that_its_author_said_and_nothing_else() -> None:
+    by = {"sample": "s", "task": "caption", "author_version": "1"}
+    machine = annotation(author_kind="model", author="m", status="candidate", text="machine", **by)
+
+    def person(who: str, text: str, supersedes: str, status: str = "corrected") -> Annotation:
+        return annotation(
+            author_kind="person", author=who, status=status, text=text, supersedes=supersedes, round=1, **by
+        )
+
+    first = person("ann", "first", machine.id)
+    second = person("ann", "second", first.id)
+    other = person("bob", "other", machine.id)
+    back = person("ann", "", second.id, "withdrawn")
+    assert current([machine, first, second])["s"].by_task["caption"] == second
+    assert current([machine, first, second, back])["s"].by_task["caption"] == machine
+    assert current([machine, first, second, back, other])["s"].by_task["caption"] == other
+    assert standing([machine, first, second, back]) == [machine]
+    assert standing([machine, first, second, back], withdrawn=True) == [machine, back]
+    again = person("ann", "again", back.id)
+    assert standing([machine, first, second, back, again]) == [again]
