@@ -66,16 +66,22 @@ def pull(workspace: Workspace, recipe: Recipe, server: Server, everything: bool 
             projects = find(workspace, recipe, server, work)
             urls += [url_of(server, p.id) for p in projects]
             changed: dict[int, list[Changed]] = {}
+            read_up_to: dict[str, datetime | None] = {}
             for p in projects:
                 name = f"{server.url} {p.id} {p.created_at}"
-                changed[p.id], at = _changed(server, p.id, None if everything else marks.since(name), everything)
-                marks.reached(name, at)
+                since = None if everything else marks.since(name)
+                changed[p.id], read_up_to[name] = _changed(server, p.id, since, everything)
+            taken_whole = True
             for tasks in _portions(changed):
                 exported = (t for project, of_it in tasks.items() for t in _exported(server, project, of_it))
                 there = {t.sample: t.shard for of_it in tasks.values() for t in of_it} if everything else {}
                 found, said = take(workspace, recipe, work, server, exported, there)
                 verdicts += found
                 problems += said
+                taken_whole = taken_whole and not said
+            if taken_whole:  # or what could not be taken is read again, and named again, at the next pull
+                for name, at in read_up_to.items():
+                    marks.reached(name, at)
         if not urls:
             round_ = recipe.review.round
             raise DefectoryError(f"{workspace.root}: nothing was sent to {server.url} for round {round_}; push first")

@@ -50,7 +50,7 @@ class Work:
 
 
 def works(workspace: Workspace, recipe: Recipe) -> Iterator[Work]:
-    """The recipe's round, project by project, and then every batch by id.
+    """The recipe's round, project by project, and then every batch by id, save those that machines labelled.
 
     Raises CallError for a project that cannot show the recipe's samples, and for a batch of a task that no project
     asks about.
@@ -61,7 +61,8 @@ def works(workspace: Workspace, recipe: Recipe) -> Iterator[Work]:
             raise CallError(f"review.projects: `{name}` cannot show a {recipe.kind}; leave it out")
         yield Work(project, recipe.review.round, project.judges)
     for batch in sorted({b.id: b for b in workspace.rows(Batch)}.values(), key=lambda b: (b.round, b.id)):
-        yield of_batch(batch)
+        if json.loads(batch.settings or "{}").get("by", "people") == "people":
+            yield of_batch(batch)
 
 
 def of_batch(batch: Batch) -> Work:

@@ -208,6 +208,9 @@ def test_a_bad_answer_is_named_and_holds_up_no_other(
     (problem,) = found.problems
     assert says in problem
     assert one["data"]["sample"] in problem
+    assert pull(desk, workspace).problems == (problem,)  # until it is put right
+    one["annotations"] = []
+    assert pull(desk, workspace).problems == ()
 
 
 FAULTS = [
