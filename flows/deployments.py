@@ -90,11 +90,11 @@ def reannotate(
     ] = "caption",
     where: str = "",
     batch: str = "",
-    ids: list[str] | None = None,
+    ids: str = "",
     by: Literal["machine", "people"] = "machine",
     provider: Literal["as before", "measured", "openai", "gemini"] = "as before",
     model: str = "",
-    settings: list[str] | None = None,
+    settings: str = "",
     confirm: Literal["wait for Resume", "run at once"] = "wait for Resume",
 ) -> dict[str, Any] | None:
     """Label chosen samples again.
@@ -107,17 +107,17 @@ def reannotate(
         where: Which samples, as a condition in SQL, such as: contradicted > 0 AND class = 'crack'. The columns are in
             docs/reannotation.md.
         batch: Or a batch whose samples are done again, by its id.
-        ids: Or a list of sample ids.
+        ids: Or sample ids, one on each line.
         by: Who labels.
         provider: Who writes captions.
         model: The provider's model name; empty for as before.
-        settings: Further settings, such as: caption.budget_usd=5 or images.taxonomy=steel
+        settings: Further settings, one on each line, such as: caption.budget_usd=5 or images.taxonomy=steel
         confirm: Whether to show the forecast and wait until somebody presses Resume, or to run at once.
     """
     opened = Workspace.open(Path(workspace))
     chosen = {"caption.provider": provider if provider != "as before" else "", "caption.model": model}
-    overrides = (*(f"{key}={value}" for key, value in chosen.items() if value), *(settings or ()))
-    order = Order(task, reason, where, tuple(ids or ()), batch, by == "people", overrides)
+    overrides = (*(f"{key}={value}" for key, value in chosen.items() if value), *settings.split())
+    order = Order(task, reason, where, tuple(ids.split()), batch, by == "people", overrides)
     if confirm == "wait for Resume" and not _resumed("confirm"):
         planned = reannotation.plan(opened, order)
         again.show_forecast(planned)
@@ -161,6 +161,8 @@ def review_round(workspace: str, batch: str = "") -> dict[str, Any]:
     if not found.complete:
         suspend_flow_run(key=waiting.KEY)  # does nothing in a run that was resumed
         log.info(f"resumed by hand with {found.remaining} samples left; they can still be pulled later")
+    if batch:
+        again.report(opened, batch)
     return {"what": found.what, "total": found.total, "done": found.done, "people": found.people}
 
 

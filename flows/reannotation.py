@@ -32,19 +32,17 @@ def reannotate(workspace: Path, order: Order) -> dict[str, Any]:
         progress().begin("reannotate", total=1, done=0)
         done = reannotation.run(opened, planned)
         progress().advance("reannotate", done.batch)
-        compared = report(opened, planned)
+        compared = report(opened, planned.batch.id)
     return {"batch": done.batch, "rows": done.rows, "people": done.people, "people_samples": done.people_samples,
             "rejected": [r.item for r in done.rejected], "comparison": vars(compared)}  # fmt: skip
 
 
-def report(workspace: Workspace, planned: Plan) -> Comparison:
+def report(workspace: Workspace, batch: str) -> Comparison:
     """The comparison of a batch as files of the workspace and as artifacts."""
-    encode = None
-    if planned.order.task == "caption":
-        from annotation.diversity import sentence_encoder
+    from annotation.diversity import sentence_encoder
 
-        encode = sentence_encoder(planned.recipe.caption.encoder)
-    compared, changes = reannotation.compare(workspace, planned.batch.id, encode)
+    encode = sentence_encoder(workspace.recipe().caption.encoder)
+    compared, changes = reannotation.compare(workspace, batch, encode)
     reannotation.write(workspace, compared, changes)
     create_markdown_artifact(
         key="reannotation-report", markdown=reannotation.page(compared, changes), description="Before and after"

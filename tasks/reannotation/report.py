@@ -149,6 +149,12 @@ def table(c: Comparison) -> list[dict[str, str]]:
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:,.4g}"
 
+    if not c.compared:
+        return [
+            {"what": "samples", "before": f"{c.samples:,}", "after": "nothing labelled again so far"},
+            {"what": "could not be labelled again", "before": "", "after": f"{c.rejected:,}"},
+            {"what": "sent to people", "before": "", "after": f"{c.people_samples:,}"},
+        ]
     return [
         {"what": "samples", "before": f"{c.samples:,}", "after": f"{c.compared:,} labelled again"},
         {"what": "labels that changed", "before": "", "after": f"{c.changed:,}"},

@@ -30,7 +30,11 @@ def test_a_day_in_the_life_of_the_services(home: Path, tmp_path: Path, monkeypat
     api = services.prefect_api_url(home)
     assert api == f"{started.prefect_url}/api"
     deployed = httpx.post(f"{api}/deployments/filter", json={}).json()
-    assert {d["name"] for d in deployed} == {"build", "review-push", "review-pull", "release"}
+    assert {d["name"] for d in deployed} == {
+        "build", "review-push", "review-pull", "release", "reannotate", "review-round", "review-watch",
+    }  # fmt: skip
+    automations = httpx.post(f"{api}/automations/filter", json={}).json()
+    assert {a["name"] for a in automations} == {"quality round failed", "taxonomy changed"}
     assert {d["work_pool_name"] for d in deployed} == {services.POOL}
     assert "recipe" in next(d for d in deployed if d["name"] == "build")["parameter_openapi_schema"]["properties"]
 
