@@ -17,7 +17,7 @@ from benchmarks.report import finish
 from schemas.names import DEFECT_TYPES, ENVIRONMENTS, MATERIALS
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Interval, Sample, Signal
-from tasks.dag import ORDER, STAGES
+from tasks.dag import STAGES, order
 from tasks.stage import cut, execute
 from tasks.visibility import agreement, f1, frames_of, intervals
 from tasks.workspace import Workspace
@@ -57,7 +57,8 @@ def recipes(quick: bool) -> Iterator[Recipe]:
 def built(recipe: Recipe, root: Path) -> Workspace:
     """The workspace with everything up to the intervals."""
     workspace = Workspace.create(root)
-    for name in ORDER[: ORDER.index("visibility") + 1]:
+    names = order(recipe)
+    for name in names[: names.index("visibility") + 1]:
         plan = cut(STAGES[name], workspace, recipe)
         for _, shard in plan.todo:
             print(f"{name} {recipe.dataset} {shard.key} ...", flush=True)
