@@ -4,6 +4,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 import pyarrow as pa
@@ -51,35 +52,43 @@ def to_arrow(row: type, rows: Iterable[Any]) -> pa.Table:
     return pa.Table.from_pylist([dataclasses.asdict(r) for r in rows], schema=arrow_schema(row))
 
 
-def _revive(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next(a for a in typing.get_args(hint) if a is not type(None))
-    if typing.get_origin(hint) is list:
-        (inner,) = typing.get_args(hint)
-        return [_revive(inner, v) for v in value] if dataclasses.is_dataclass(inner) else value
-    if dataclasses.is_dataclass(hint):
-        return from_dict(typing.cast(type, hint), value)
-    return value
-
-
 R = TypeVar("R")
 
-_HINTS: dict[type, dict[str, Any]] = {}
-_FILLED: dict[type, set[str]] = {}
-"""Fields that have a default other than None."""
+
+@dataclasses.dataclass(frozen=True)
+class _Shape:
+    """A row class as reading it needs to know it."""
+
+    names: frozenset[str]
+    filled: frozenset[str]
+    """Fields that have a default other than None."""
+    nested: dict[str, tuple[type, bool]]
+    """Fields that hold rows, with their class, and whether they hold many."""
+
+
+@cache
+def _shape(row: type) -> _Shape:
+    fields = dataclasses.fields(typing.cast(Any, row))
+    filled = {
+        f.name for f in fields
+        if f.default not in (None, dataclasses.MISSING) or f.default_factory is not dataclasses.MISSING
+    }  # fmt: skip
+    nested = {}
+    for name, hint in typing.get_type_hints(row).items():
+        if typing.get_origin(hint) in (typing.Union, types.UnionType):
+            hint = next(a for a in typing.get_args(hint) if a is not type(None))
+        many = typing.get_origin(hint) is list
+        inner = typing.get_args(hint)[0] if many else hint
+        if dataclasses.is_dataclass(inner):
+            nested[name] = (typing.cast(type, inner), many)
+    return _Shape(frozenset(f.name for f in fields), frozenset(filled), nested)
 
 
 def from_dict(row: type[R], values: dict[str, Any]) -> R:
     """The inverse of `dataclasses.asdict`, nested rows included; a null in a column that takes none is its default."""
-    if row not in _HINTS:
-        _HINTS[row] = typing.get_type_hints(row)
-        fields = dataclasses.fields(typing.cast(Any, row))
-        _FILLED[row] = {
-            f.name for f in fields
-            if f.default not in (None, dataclasses.MISSING) or f.default_factory is not dataclasses.MISSING
-        }  # fmt: skip
-    hints = _HINTS[row]
-    given = {k: v for k, v in values.items() if k in hints and (v is not None or k not in _FILLED[row])}
-    return row(**{k: _revive(hints[k], v) for k, v in given.items()})
+    shape = _shape(typing.cast(Any, row))
+    given = {k: v for k, v in values.items() if k in shape.names and (v is not None or k not in shape.filled)}
+    for name, (inner, many) in shape.nested.items():
+        if value := given.get(name):
+            given[name] = [from_dict(inner, v) for v in value] if many else from_dict(inner, value)
+    return row(**given)
