@@ -30,7 +30,7 @@ from tasks.review.server import Server, speaking
 from tasks.review.work import Work, works
 from tasks.workspace import Workspace, write_atomic
 
-BATCH = 250
+BATCH = 500
 """Tasks of one import."""
 
 
