@@ -82,6 +82,7 @@ def build(
     from flows.environment import end_orphans, prepare
     from schemas.loading import load
     from tasks.dag import demand_stage, unfinished
+    from tasks.reannotation.taxonomies import news
     from tasks.release.export import is_current
     from tasks.workspace import Workspace
 
@@ -94,7 +95,8 @@ def build(
         end_orphans(opened)
         left = unfinished(opened, wanted, until)
         released = is_current(opened, wanted) if until == "release" and left is None else None
-    if left is None and (until != "release" or released):
+        told = news(opened, wanted) is None
+    if left is None and told and (until != "release" or released):
         emit(
             {"workspace": root, "up_to_date": True, "release": released},
             f"{root.name}: everything up to {until} is done already",
