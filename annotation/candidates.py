@@ -22,7 +22,7 @@ import numpy as np
 
 from annotation.ask import Asker, Paid
 from annotation.attributes import Attributes
-from annotation.coverage import DIMENSIONS, Rulebook, covered, rules
+from annotation.coverage import DIMENSIONS, Rulebook, covered, covered_many, rules
 from annotation.diversity import Encode, diversity, score, select, similarities
 from annotation.grounding import Truth, contradictions, ground
 from annotation.language import english
@@ -211,7 +211,7 @@ def _scored(
     # What completes or mends a candidate leads, so that the filter cannot lose it for resembling that one.
     order = sorted(range(len(drafts)), key=lambda i: (not drafts[i].finished, drafts[i].index < want.candidates, i))
     kept = select(cosines, order, want.keep, want.max_similarity)
-    bits = [covered(t, book) for t in texts]
+    bits = covered_many(texts, book)
     claims = [ground(t, subject.seen, subject.truth) if want.ground else [] for t in texts]
     wrong = [sum(c.verdict == "contradicted" for c in said) for said in claims]
     diverse = [diversity(cosines, i, kept) for i in range(len(drafts))]

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from annotation.attributes import Attributes, attributes
-from annotation.coverage import covered
+from annotation.coverage import covered_many
 from annotation.diversity import Encode, diversity, score, similarities
 from annotation.grounding import Truth, ground
 from schemas.errors import BadInput, CallError
@@ -128,6 +128,7 @@ def _audited(lines: list[_Line], folder: Path, encode: Encode) -> Iterator[Audit
         cosines = similarities([line.text for line in whole], encode)
         everyone = range(len(whole))
         diverse = {line.number: round(diversity(cosines, n, everyone), 6) for n, line in enumerate(whole)}
+    covers = dict(zip((line.number for line in whole), covered_many([line.text for line in whole]), strict=True))
     for line in lines:
         if not line.text:
             yield Audited(line.number, line.id, line.problem)
@@ -140,7 +141,7 @@ def _audited(lines: list[_Line], folder: Path, encode: Encode) -> Iterator[Audit
                 seen = _seen(folder, line.image, line.mask)
             except BadInput as e:
                 problem = str(e)
-        bits = covered(line.text)
+        bits = covers[line.number]
         truth = Truth(line.defect) if line.defect else None
         yield Audited(
             line.number, line.id, problem, bits, diverse[line.number],

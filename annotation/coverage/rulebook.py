@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,16 @@ class Rulebook:
     spelling: Spelling
     ignore: tuple[re.Pattern[str], ...]
     dimensions: dict[str, Rules]
+    learned: frozenset[str]
+    """Dimensions whose rules are the built-in ones: for these there is a learned reader beside them."""
 
 
 def source(path: str = "") -> str:
-    """The text of the rules that are used, for fingerprints."""
+    """What decides about the bits, for fingerprints: the text of the rules, and a digest of what is learned."""
     folder = resources.files("annotation.coverage")
     names = sorted(f.name for f in folder.iterdir() if f.name.endswith(".yaml"))
     texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
+    texts.append(sha256(folder.joinpath("learned", "weights.npz").read_bytes()).hexdigest())
     return "\n".join([*texts, _text(Path(path))] if path else texts)
 
 
@@ -93,7 +97,10 @@ def rules(path: str = "") -> Rulebook:
     files = [("common", "common.yaml"), *((d, f"{d}.yaml") for d in DIMENSIONS)]
     texts = [(name, folder.joinpath(name).read_text(encoding="utf-8")) for _, name in files]
     book = [(name, _parsed(text, name)) for name, text in texts]
-    return _compiled([*book, (path, _parsed(_text(Path(path)), path, checked=True))] if path else book)
+    if not path:
+        return _compiled(book, frozenset(DIMENSIONS))
+    own = _parsed(_text(Path(path)), path, checked=True)
+    return _compiled([*book, (path, own)], frozenset(DIMENSIONS) - own.dimensions.keys())
 
 
 def _text(path: Path) -> str:
@@ -144,7 +151,7 @@ def _bounded(file: RuleFile, name: str) -> None:
             )
 
 
-def _compiled(files: list[tuple[str, RuleFile]]) -> Rulebook:
+def _compiled(files: list[tuple[str, RuleFile]], learned: frozenset[str]) -> Rulebook:
     fragments: dict[str, str] = {}
     spelling: dict[str, str] = {}
     parts: dict[str, str] = {}
@@ -173,7 +180,7 @@ def _compiled(files: list[tuple[str, RuleFile]]) -> Rulebook:
     phrases = [p for _, dimension in dimensions.values() for p in dimension.says] + list(fragments.values())
     cues = frozenset(w for words in lexica.values() for w in words if len(w) > 3)
     cues |= frozenset(re.findall(r"(?<![\\\w])[a-z]{5,}(?![\w\\])", " ".join(phrases)))
-    return Rulebook(Spelling(spelling, parts, cues, frozenset(known)), ignore, compiled)
+    return Rulebook(Spelling(spelling, parts, cues, frozenset(known)), ignore, compiled, learned)
 
 
 def _lexicon(lexicon: Lexicon) -> frozenset[str]:
