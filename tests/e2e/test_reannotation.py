@@ -1,5 +1,6 @@
 """Labelling again and waiting for people on a real Prefect server with a worker; no Label Studio, no Blender."""
 
+import json
 import os
 import signal
 import subprocess
@@ -129,6 +130,17 @@ def test_the_forecast_waits_for_a_yes_and_then_it_is_done(stack: Stack) -> None:
     assert (stack.workspace.root / "reannotations" / batch.id / "report.md").exists()
     (report,) = stack.found("artifacts", artifacts={"key": {"any_": ["reannotation-report"]}})
     assert "| dimensions covered, mean of 5 |" in report["data"]
+
+
+def test_the_command_says_what_it_would_do_and_does_nothing_unasked(stack: Stack) -> None:
+    ordered = ("reannotate", "ws", "--where", "covered < 6", "--reason", "shorter", "--set", "caption.candidates=2")
+    asked = defectory(stack.home, *ordered, "--json", PREFECT_API_URL=stack.api)
+    told = json.loads(asked.stdout)
+    assert (asked.returncode, told["done"], told["forecast"]["samples"]) == (0, False, 4)
+    assert told["batch"] not in {b.id for b in stack.workspace.rows(Batch)}
+    wrong = defectory(stack.home, *ordered[:3], "covred < 6", *ordered[4:], PREFECT_API_URL=stack.api)
+    assert wrong.returncode == 2
+    assert wrong.stderr.strip().endswith("there is no column `covred`; did you mean `covered`?")
 
 
 def test_a_round_waits_without_a_process_and_wakes_when_all_is_done(
