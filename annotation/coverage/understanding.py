@@ -5,6 +5,7 @@ gives each a logit per side. Where a rule matches, the bit is set unless the rea
 does, it is set if the reader is sure.
 """
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -57,6 +58,15 @@ def says(side: int, logit: float, ruled: bool, struck: bool) -> bool:
     return logit > (DENIES[side] if ruled else INSISTS[side] + STRUCK * struck)
 
 
+SUBJECT = re.compile(
+    r"\b(?:the|this|that|these|those) (?:defect|flaw|fault|scratch|mark|hole|dent|bulge|pit|crack|spot|patch|line"
+    r"|streak|inclusion|stain|anomaly|blemish|chip|nick|gouge|burr|blister|feature|damage|area)(?:e?s)? "
+    r"(?=(?:is|are|was|were|looks?|appears?|seems?) )",
+    re.IGNORECASE,
+)
+"""A class name alone says nothing, and the reader learned that well: it reads "it is deep" for "the defect is deep"."""
+
+
 _lock = threading.Lock()
 _known: dict[str, np.ndarray] = {}
 
@@ -83,7 +93,7 @@ def _read(texts: list[str]) -> np.ndarray:
     torch.set_num_threads(1)  # sums have the same order on every machine
     try:
         with torch.inference_mode():
-            said: np.ndarray = _reader()(texts).numpy()
+            said: np.ndarray = _reader()([SUBJECT.sub("it ", text) for text in texts]).numpy()
             return np.round(said.astype(np.float64), DIGITS)
     finally:
         torch.set_num_threads(threads)

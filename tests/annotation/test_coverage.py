@@ -133,6 +133,14 @@ def test_capitals_make_no_difference() -> None:
         assert covered(text.lower()) == covered(text)
 
 
+@pytest.mark.parametrize("subject", ["It", "The defect", "The scratch", "This crack", "The marks"])
+@pytest.mark.parametrize(
+    ("said", "side"), [("deep", "depth"), ("dark", "contrast"), ("round", "shape"), ("long", "size")]
+)
+def test_what_is_said_plainly_of_a_defect_counts(subject: str, said: str, side: str) -> None:
+    assert covered(f"{subject} {'are' if subject.endswith('s') else 'is'} {said}.")[side]
+
+
 @pytest.mark.xfail(strict=True, reason="the reader takes it for a class name")
 def test_a_hairline_is_a_size() -> None:
     assert covered("A hairline crack.")["size"]
