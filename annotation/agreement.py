@@ -14,12 +14,10 @@ from itertools import combinations, groupby
 from annotation.acceptance import wilson
 from annotation.chance import Pairs, against_rest, alpha, kappa
 from annotation.diversity import Encode
+from annotation.labels import WITHDRAWN
 from annotation.likeness import USABLE, classes, compared_by, likeness
 from schemas.errors import CallError
 from schemas.rows import Annotation
-
-WITHDRAWN = "withdrawn"
-"""The status of a row by which its author takes back what it supersedes."""
 
 ORDER = ("all", "annotator", "pair", "class", "batch")
 UNITS = ("all", "class", "batch")
