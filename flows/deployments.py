@@ -116,7 +116,10 @@ def reannotate(
     """
     opened = Workspace.open(Path(workspace))
     chosen = {"caption.provider": provider if provider != "as before" else "", "caption.model": model}
-    overrides = (*(f"{key}={value}" for key, value in chosen.items() if value), *settings.split())
+    overrides = (
+        *(f"{key}={value}" for key, value in chosen.items() if value),
+        *(line.strip() for line in settings.splitlines() if line.strip()),
+    )
     order = Order(task, reason, where, tuple(ids.split()), batch, by == "people", overrides)
     if confirm == "wait for Resume" and not _resumed("confirm"):
         planned = reannotation.plan(opened, order)

@@ -54,10 +54,10 @@ def labels(workspace: Workspace) -> dict[str, Annotation]:
             if "caption" in found.by_task}  # fmt: skip
 
 
-def judged(workspace: Workspace, sample: Sample, about: Annotation, text: str) -> Annotation:
+def judged(workspace: Workspace, sample: Sample, about: Annotation, text: str, by: str = "reviewer-1") -> Annotation:
     """A person's caption, brought in as a pull brings it in."""
     row = annotation(
-        sample=sample.id, task="caption", author_kind="person", author="reviewer-1", author_version="1", round=1,
+        sample=sample.id, task="caption", author_kind="person", author=by, author_version="1", round=1,
         status="corrected", text=text, supersedes=about.id, lead_time_s=30.0,
     )  # fmt: skip
     shard = Shard(sample.shard, items=(row,))
@@ -144,6 +144,16 @@ def test_killed_before_the_end_and_run_again(workspace: Workspace, monkeypatch: 
         reannotation.run(workspace, reannotation.plan(workspace, order(server.url)))
         assert answers == once
     assert len(list(workspace.rows(Batch))) == 1
+
+
+def test_chosen_by_disagreement(workspace: Workspace) -> None:
+    first, second = (s for s in factory.samples(workspace) if s.defect == "bulge")
+    machine = labels(workspace)
+    for sample, texts in ((first, ("A round dent.", "Nothing is wrong here.")), (second, ("A dent.", "A dent."))):
+        for by, text in zip(("reviewer-1", "reviewer-2"), texts, strict=True):
+            judged(workspace, sample, machine[sample.id], text, by)
+    wanted = Order("caption", "they disagree", where="agreement < 0.9 AND NOT settled", people=True)
+    assert reannotation.plan(workspace, wanted).chosen.samples == [first.id]
 
 
 def test_people_only(workspace: Workspace) -> None:
