@@ -14,9 +14,9 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from annotation import acceptance
-from annotation.agreement import WITHDRAWN
 from annotation.labelling.project import Answer
 from annotation.labelling.quality import CRITERIA, ERRORS, VISUAL
+from annotation.labels import WITHDRAWN
 from schemas.digests import canonical, digest
 from schemas.errors import BadInput, CallError
 from schemas.review import Quality
