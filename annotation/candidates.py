@@ -22,7 +22,7 @@ import numpy as np
 
 from annotation.ask import Asker, Paid
 from annotation.attributes import Attributes
-from annotation.coverage import DIMENSIONS, Rulebook, covered, covered_many, rules
+from annotation.coverage import DIMENSIONS, Rulebook, covered_many, rules
 from annotation.diversity import Encode, diversity, score, select, similarities
 from annotation.grounding import Truth, contradictions, ground
 from annotation.language import english
@@ -125,7 +125,7 @@ async def describe(
             evidence=subject.evidence if asker.provider.wants == "evidence" else None,
         )
 
-    def scoring(*work: Any) -> Awaitable[list[Candidate]]:
+    def scoring(*work: Any) -> Awaitable[Any]:
         return asyncio.get_running_loop().run_in_executor(_SCORER, *work)
 
     async def one(request: Request, stream: np.random.Generator) -> Paid:
@@ -162,16 +162,17 @@ async def describe(
         raise BadInput(f"{who}: refused or answered nothing in English, {want.candidates} times; try another model")
     # What answers cost that became no candidate is carried by the first one.
     drafts[0] = _dearer(drafts[0], sum(p.cost for p in paid) - sum(d.cost for d in drafts))
-    scored = await scoring(_scored, drafts, subject, want, book, encode)
+    scored: list[Candidate] = await scoring(_scored, drafts, subject, want, book, encode)
     best = max(sum(c.bits.values()) for c in scored)
     if subject.defect and best < want.min_dimensions:
         chosen = next(c for c in scored if c.chosen)
         gaps = [d for d in sides if not chosen.bits[d]]
         told = await answers([request(d, 0) for d in gaps])
+        covers = await scoring(covered_many, [p.answer.text for p in told], book)
         new = [
             p.answer.text
-            for d, p in zip(gaps, told, strict=True)
-            if not p.answer.refused and finished(p) and covered(p.answer.text, book)[d]
+            for d, p, bits in zip(gaps, told, covers, strict=True)
+            if not p.answer.refused and finished(p) and bits[d]
         ]
         cost = sum(p.cost for p in told)
         if new:
