@@ -39,7 +39,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
 
 
 def changed(recipe: Recipe, overrides: tuple[str, ...]) -> Recipe:
-    """A recipe with `a.b=value` overrides applied; file names are relative to the current folder. Raises like `load`."""
+    """A recipe with `a.b=value` overrides; file names are relative to the current folder. Raises like `load`."""
     raw = recipe.model_dump(mode="json")
     for text in overrides:
         _override(raw, text)

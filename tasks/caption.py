@@ -96,7 +96,7 @@ async def _outcomes(ctx: Context) -> AsyncIterator[tuple[tuple[Sample, Known], l
 
 
 def _samples(ctx: Context) -> Iterator[tuple[Sample, Known]]:
-    """The samples, or those that the shard names, one upstream shard after the other: no more than that is in memory."""
+    """The samples, or those that the shard names, one upstream shard after the other: no more is in memory."""
     only = set(ctx.shard.items)
     for _, refs in groupby(sorted(ctx.shard.upstream, key=lambda r: r.key), key=lambda r: r.key):
         part = replace(ctx, shard=replace(ctx.shard, upstream=tuple(refs)))

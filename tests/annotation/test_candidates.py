@@ -125,7 +125,9 @@ def test_refused_and_empty_answers_are_no_candidates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("said", [Answer("I can't help.", "refused"), Answer("", "stop")])
 def test_a_sample_that_is_only_refused_cannot_be_used(tmp_path: Path, said: Answer) -> None:
-    with pytest.raises(BadInput, match=r"^writer m: refused or answered nothing in English, 4 times; try another model$"):
+    with pytest.raises(
+        BadInput, match=r"^writer m: refused or answered nothing in English, 4 times; try another model$"
+    ):
         run(Writer(lambda r: said), tmp_path)
 
 

@@ -17,7 +17,7 @@ from annotation import batches
 from annotation.batches import BatchAsker, Waiting
 from annotation.ledger import Ledger
 from annotation.models.providers import Request
-from annotation.sessions import asking
+from annotation.sessions import asking, cost_of
 from schemas.captions import Caption
 from tests.annotation.models.standin import Reply, openai_answer, openai_error, standin
 
@@ -95,5 +95,6 @@ def test_kills_at_random_moments(batch: bool, tmp_path: Path, monkeypatch: pytes
         else:
             refused = sum(n % 17 == 5 for n in range(asked))
             assert asked - refused - QUESTIONS <= 8 * KILLS  # no more than were under way at each kill
-            most = 0.002  # what one question may cost at most, generously
-            assert (asked - refused - QUESTIONS) * each <= spending.lost + 1e-9 <= 8 * KILLS * most
+            cost = cost_of(want(server.url, batch))
+            aside = [cost.of(*cost.tokens(request(n))) / 1e9 for n in range(QUESTIONS)]  # what a reservation holds
+            assert (asked - refused - QUESTIONS) * min(aside) <= spending.lost + 1e-9 <= 8 * KILLS * max(aside)
