@@ -19,11 +19,11 @@ from schemas.names import CATEGORIES, DEFECT_TYPES
 from schemas.recipe import Recipe
 from schemas.rows import Reject, Sample, Signal
 from tasks.dag import STAGES
-from tasks.defects.refine import refine
 from tasks.filming import scenes
 from tasks.filming.instances import instances, make
 from tasks.filming.survey import draws, look, scene_of
 from tasks.meshes import Shape
+from tasks.meshes.refine import refine
 from tasks.stage import cut, execute
 from tasks.workspace import Workspace
 

@@ -38,7 +38,7 @@ def rerelease(workspace: Path, recipe: Recipe) -> Released:
     with opened.lock(), tags(opened.tag):
         mark_crashed(opened)
         demand_current(opened, recipe, "caption")
-        for name in ("levels", "qa", "split"):
+        for name in ("class_text", "levels", "qa", "split"):
             if name in order(recipe):
                 stages.run(name, workspace, recipe)
         released: Released = stages.run("release", workspace, recipe)

@@ -24,12 +24,10 @@ STAGES: dict[str, Stage] = {
 }  # fmt: skip
 ORDERS = {
     "objects": (
-        "survey", "plan", "render", "visibility", "keyframes", "dedup", "class_text", "caption", "review", "levels",
+        "survey", "plan", "render", "visibility", "keyframes", "dedup", "caption", "review", "class_text", "levels",
         "qa", "split", "release",
     ),
-    "sources": (
-        "import", "keyframes", "dedup", "class_text", "caption", "review", "levels", "split", "release",
-    ),
+    "sources": ("import", "keyframes", "dedup", "caption", "review", "class_text", "levels", "split", "release"),
 }  # fmt: skip
 """By what a recipe names: the stages of what is filmed, and of what is imported."""
 LAST = "release"

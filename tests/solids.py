@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import trimesh
 
-from tasks.defects.refine import refine
 from tasks.meshes import Shape, placed
+from tasks.meshes.refine import refine
 from tasks.objects import make
 
 

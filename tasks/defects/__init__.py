@@ -24,10 +24,10 @@ from tasks.defects.hole import hole
 from tasks.defects.made import Made, Misfit
 from tasks.defects.measure import area_pct
 from tasks.defects.places import Place, Surface
-from tasks.defects.refine import Points
 from tasks.defects.scratch import scratch
 from tasks.defects.sound import Owners, areas, carried, check, watertight
 from tasks.meshes import Shape
+from tasks.meshes.refine import Points
 
 __all__ = ["Defective", "apply"]
 

@@ -11,8 +11,8 @@ from tasks.defects.cutting import Cut, difference, marked, reindexed, solid
 from tasks.defects.made import Made, Misfit
 from tasks.defects.measure import spans
 from tasks.defects.places import Place, Surface, bodies, frame, pieces
-from tasks.defects.refine import Faces, Points
 from tasks.defects.sound import areas, tunnels
+from tasks.meshes.refine import Faces, Points
 
 FACETS = 24
 ROUGH = ((5.0, 0.06), (12.0, 0.03))

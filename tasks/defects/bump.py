@@ -11,8 +11,8 @@ from numpy.random import Generator
 from tasks.defects.made import LABEL_SHARE, Made, Misfit, Outline, window
 from tasks.defects.measure import spans
 from tasks.defects.places import Place, Surface
-from tasks.defects.refine import refine
 from tasks.meshes import Shape
+from tasks.meshes.refine import refine
 
 STEEP = 1.5
 """Exponent of the cap (1 - r^2)^STEEP: steep near its foot, so that the shading shows where it ends."""

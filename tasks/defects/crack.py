@@ -14,9 +14,9 @@ from tasks.defects.made import Made, Misfit, apart, window
 from tasks.defects.measure import buried
 from tasks.defects.paths import Path
 from tasks.defects.places import Place, Surface
-from tasks.defects.refine import Points, refine
 from tasks.defects.sound import tunnels, watertight
 from tasks.meshes import Shape
+from tasks.meshes.refine import Points, refine
 
 ZIGZAG = ((0.21, 0.050), (0.085, 0.022), (0.035, 0.008))
 """Scales of the zig-zag: leg and sideways swing, as shares of the length."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.defects.made import Misfit, apart
-from tasks.defects.refine import Faces, Points, edges_of, refine
 from tasks.meshes import Shape
+from tasks.meshes.refine import Faces, Points, edges_of, refine
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tasks.defects.refine import Points
 from tasks.meshes import Shape
+from tasks.meshes.refine import Points
 
 FAR = 0.05
 LABEL_SHARE = 0.12

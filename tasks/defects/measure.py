@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from schemas.errors import BadInput
 from schemas.rows import DefectFacts
 from tasks.defects.places import CLEAR, Surface, frame
-from tasks.defects.refine import Points
 from tasks.meshes import Shape
+from tasks.meshes.refine import Points
 
 POINTS = 2_000
 """At most so many points of a defect are held against its template."""

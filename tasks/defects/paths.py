@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.defects.places import CLEAR, Place, Surface
-from tasks.defects.refine import Points
+from tasks.meshes.refine import Points
 
 STEPS = 48
 DENSE = 24

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tasks.defects.refine import Points
 from tasks.meshes import Shape
+from tasks.meshes.refine import Points
 
 ELEVATIONS = (15.0, 25.0, 35.0)
 AZIMUTHS = 24

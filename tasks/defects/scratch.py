@@ -6,8 +6,8 @@ from numpy.random import Generator
 from tasks.defects import paths
 from tasks.defects.made import LABEL_SHARE, Made, Misfit, apart, smooth, window
 from tasks.defects.places import Place, Surface
-from tasks.defects.refine import refine
 from tasks.meshes import Shape
+from tasks.meshes.refine import refine
 
 TAPER = 0.18
 """The share of its length over which a scratch runs out, at either end."""

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from tasks.defects.made import Misfit
 from tasks.defects.places import bodies
-from tasks.defects.refine import Faces, edges_of
 from tasks.meshes import Shape
+from tasks.meshes.refine import Faces, edges_of
 
 FLOOR = 1e-4
 """How far a change may push the shape below z = 0."""

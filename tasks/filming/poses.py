@@ -4,8 +4,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tasks.defects.refine import Points
 from tasks.meshes import Frame, Shape
+from tasks.meshes.refine import Points
 from tasks.meshes.shapes import framed
 
 UPRIGHT = 0.95

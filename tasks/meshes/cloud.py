@@ -9,10 +9,10 @@ points, edges sharper than one, and anything where no points are, which it close
 import numpy as np
 
 from schemas.errors import BadInput
-from tasks.defects.refine import Faces, Points
 from tasks.meshes.normals import outward
 from tasks.meshes.points import MIN_POINTS, Cloud, settled, thinned, unit
 from tasks.meshes.poisson import Poisson
+from tasks.meshes.refine import Faces, Points
 
 FAR = 3.0
 """Surface farther than so many spacings from every point is made up."""

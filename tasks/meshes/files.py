@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from tasks.defects.refine import Faces, Points
 from tasks.meshes import pcd
+from tasks.meshes.refine import Faces, Points
 
 MAX_FACES = 2_000_000
 MAX_POINTS = 4_000_000

@@ -5,7 +5,7 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.defects.refine import Faces, Points
+from tasks.meshes.refine import Faces, Points
 
 Grid = NDArray[np.float64]
 """(X, Y, Z)"""

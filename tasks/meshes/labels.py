@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from tasks.defects.refine import Points, refine
 from tasks.meshes import Shape, files
+from tasks.meshes.refine import Points, refine
 
 MAX_BYTES = 512 << 20
 REACH = 3.0

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from tasks.defects.refine import Points
 from tasks.meshes.points import NEIGHBOURS, Cloud
 from tasks.meshes.poisson import Poisson
+from tasks.meshes.refine import Points
 
 ROUGH = 0.45
 """Neighbours whose thickness is more than this share of their width lie on no surface."""

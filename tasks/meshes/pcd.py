@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import BadInput
-from tasks.defects.refine import Points
+from tasks.meshes.refine import Points
 
 LONGEST_HEADER = 1 << 16
 MAX_ROW = 4096

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from tasks.defects.refine import Points
+from tasks.meshes.refine import Points
 
 MIN_POINTS = 100
 MAX_USED = 40_000

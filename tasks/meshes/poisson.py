@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.defects.refine import Faces, Points
 from tasks.meshes.grids import Grid, cut, weights
 from tasks.meshes.points import Cloud
+from tasks.meshes.refine import Faces, Points
 
 FINEST = 144
 """Cells along the longest side, at most."""

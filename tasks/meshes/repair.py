@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from tasks.defects.refine import Faces, Points, edges_of
+from tasks.meshes.refine import Faces, Points, edges_of
 
 MIN_FACES = 4
 WELD_DIGITS = 6

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.defects.refine import Faces, Points
+from tasks.meshes.refine import Faces, Points
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from tasks.defects.refine import refine
 from tasks.meshes import Shape, placed
+from tasks.meshes.refine import refine
 from tasks.objects import bowls, caps, furniture, headsets, helmets, tools, vases, vessels
 from tasks.objects.forms import EDGE, loft
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from tasks.defects.refine import Points
+from tasks.meshes.refine import Points
 from tasks.objects.forms import curve, lathe, oval, ring, slab, torus, tube, union, wall
 from tasks.objects.warps import Warp, polar, squared, warped
 

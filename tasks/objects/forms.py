@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.defects.refine import Faces, Points
+from tasks.meshes.refine import Faces, Points
 
 EDGE = 0.018
 """Edge length that surfaces are built with, at an object's longest side of about 1."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from tasks.defects.refine import Points
+from tasks.meshes.refine import Points
 from tasks.objects.forms import box, curve, lathe, levelled, oval, torus, tube, union
 
 

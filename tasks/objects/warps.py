@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.defects.refine import Points
+from tasks.meshes.refine import Points
 
 Column = NDArray[np.float64]
 Warp = Callable[[Points], Points]

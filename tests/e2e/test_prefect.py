@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tasks.dag import ORDERS
 from tests.e2e.command import defectory, environment, project, start, wait_for
 
 pytestmark = pytest.mark.services
@@ -64,19 +65,7 @@ def built(home: Path, api: str) -> Path:
 
 def test_a_run_shows_its_stages_as_subflows(api: str, built: Path) -> None:
     names = {r["name"]: r["state_type"] for r in found(api, "flow_runs")}
-    stages = (
-        "survey",
-        "plan",
-        "render",
-        "visibility",
-        "keyframes",
-        "dedup",
-        "caption",
-        "review",
-        "qa",
-        "split",
-        "release",
-    )
+    stages = ORDERS["objects"]
     assert names == {f"{stage} tiny": "COMPLETED" for stage in ("build", *stages)}
     tasks = {r["name"] for r in found(api, "task_runs")}
     assert {"survey bowl0-bulge-0", "render eraser0-hole-0", "visibility bowl0-bulge-0"} <= tasks

@@ -29,10 +29,8 @@ def test_every_stage_stands_in_an_order_and_follows_what_it_reads() -> None:
 def test_what_a_recipe_names_decides_its_stages() -> None:
     assert order(filmed())[:3] == ("survey", "plan", "render")
     assert order(imported()) == (
-        "import", "keyframes", "dedup", "class_text", "caption", "review", "levels", "split", "release",
+        "import", "keyframes", "dedup", "caption", "review", "class_text", "levels", "split", "release",
     )  # fmt: skip
-    with pytest.raises(CallError, match="--until render: no such stage; the stages are import, keyframes"):
-        demand_stage(imported(), "render", "--until")
 
 
 def test_a_workspace_that_is_not_built_to_the_end_is_refused(tmp_path: Path) -> None:

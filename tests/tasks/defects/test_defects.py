@@ -17,9 +17,9 @@ from tasks.defects import Defective, apply
 from tasks.defects.made import Misfit
 from tasks.defects.measure import distance
 from tasks.defects.places import Surface
-from tasks.defects.refine import refine
 from tasks.defects.sound import carried
 from tasks.meshes import Shape, placed
+from tasks.meshes.refine import refine
 from tests.solids import mesh, shape_of
 
 SIZE = DefectSize()

@@ -6,7 +6,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.defects.refine import refine
+from tasks.meshes.refine import refine
 from tests.solids import mesh, shape_of
 
 
