@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import CallError, DefectoryError
+from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
-from tasks.dag import ORDERS, STAGES, demand_current, demand_stage, order, unfinished
+from tasks.dag import ORDERS, STAGES, demand_current, order, unfinished
 from tasks.workspace import Workspace
 
 
