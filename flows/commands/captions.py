@@ -42,8 +42,9 @@ def audit(
             print(json.dumps(line.row(), ensure_ascii=False), flush=True)
         print(_total(summary), file=sys.stderr)
         return
-    print(f"{'line':>6}  {'id':<20} shape size depth place contr      S  claims")
     for line in _counted(found, summary):
+        if summary.lines == 1:  # a file that cannot be used is an error, not an empty table
+            print(f"{'line':>6}  {'id':<20} shape size depth place contr      S  claims")
         print(_told(line))
     if not summary.scored:
         emit({}, f"\n{_total(summary)}")
