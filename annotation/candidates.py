@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from annotation.ask import Asker, Paid
-from annotation.attributes import Attributes
+from annotation.asking.ask import Asker, Paid
 from annotation.coverage import DIMENSIONS, Rulebook, covered_many, rules
 from annotation.diversity import Encode, diversity, score, select, similarities
-from annotation.grounding import Truth, contradictions, ground
+from annotation.grounding.check import Truth, contradictions, ground
 from annotation.language import english
+from annotation.measuring.attributes import Attributes
 from annotation.models.prices import USD
 from annotation.models.providers import Evidence, Request, cleaned
 from schemas.captions import Caption

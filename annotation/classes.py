@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from pydantic import Field, ValidationError
 
-from annotation.ask import Asker
+from annotation.asking.ask import Asker
 from annotation.candidates import prompt, spoken
 from annotation.diversity import Encode, select, similarities
 from annotation.models.prices import USD

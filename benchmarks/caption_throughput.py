@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
+from annotation.asking.sessions import asking, model_of
 from annotation.candidates import Candidate, Subject, describe
 from annotation.coverage import covered
 from annotation.diversity import Encode, diversity, score, select, sentence_encoder, similarities
-from annotation.sessions import asking, model_of
 from benchmarks.report import finish
 from schemas.captions import Caption
-from tasks.describing import described
 from tasks.pictures import jpeg
+from tasks.text.describing import described
 
 ROOT = Path(__file__).parents[1] / "build" / "benchmarks" / "caption_throughput"
 LATENCY_S = 1.0

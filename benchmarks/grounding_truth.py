@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import yaml
 
-from annotation.attributes import POSITIONS, Attributes, attributes
-from annotation.grounding import Truth, ground
-from annotation.measured import describe
+from annotation.grounding.check import Truth, ground
+from annotation.measured.provider import describe
+from annotation.measuring.attributes import POSITIONS, Attributes, attributes
 from annotation.models.providers import Evidence
 from benchmarks.report import finish
 from schemas.rows import DefectFacts

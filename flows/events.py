@@ -6,7 +6,7 @@ from prefect.events import emit_event
 
 from schemas.recipe import Recipe
 from schemas.rows import Batch, Verdict
-from tasks import passing
+from tasks.quality import passing
 from tasks.reannotation.taxonomies import news, remember
 from tasks.workspace import Workspace
 

@@ -159,7 +159,7 @@ class Claim:
     said: str
     """The words of the text."""
     claimed: Label
-    """What they mean, as a value of the vocabulary of `annotation.claims`."""
+    """What they mean, as a value of the vocabulary of `annotation.grounding.claims`."""
     verdict: Label
     """supported | contradicted | uncheckable"""
     measured: str | None = None
@@ -348,7 +348,7 @@ class Verdict:
     batch: str | None = None
     """The quality batch that asked for it; none for a verdict of a plain review."""
     findings: list[str] = field(default_factory=list)
-    """What a quality round found wrong, by the names of `tasks.quality.FINDINGS`; empty where all is right."""
+    """What a quality round found wrong, by the names of `tasks.quality.rounds.FINDINGS`; empty where all is right."""
     supersedes: str | None = None
     """The same reviewer's earlier verdict in the same quality batch."""
 

@@ -3,18 +3,18 @@ they meet people and the outside, so they are no functions of shards."""
 
 from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
-from tasks.caption import caption
-from tasks.class_text import class_text
 from tasks.dedup import dedup
 from tasks.filming.plan import plan
 from tasks.filming.render import render
 from tasks.filming.survey import survey
 from tasks.imports.stage import import_images
 from tasks.keyframes import keyframes
-from tasks.levels import levels
 from tasks.qa import qa
 from tasks.split import split
 from tasks.stage import Stage, cut
+from tasks.text.caption import caption
+from tasks.text.class_text import class_text
+from tasks.text.levels import levels
 from tasks.visibility import visibility
 from tasks.workspace import Workspace
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from annotation import ledger
+from annotation.asking import ledger
 from schemas.rows import Reject, Run
 from tasks.dag import STAGES, order
 from tasks.review import judged

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from annotation.agreement import Agreement, measure
+from annotation.agreement.people import Agreement, measure
 from annotation.labels import standing
 from schemas.errors import CallError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Batch
 from tasks import review
-from tasks.quality import tasks_of
+from tasks.quality.rounds import tasks_of
 from tasks.review.gate import JUDGED
 from tasks.workspace import Workspace, write_atomic
 

@@ -1,6 +1,6 @@
 """The boundary to language models: what is asked, what is answered, what can go wrong, and who answers.
 
-A provider sends one request once. Retries, the ledger and the budget are above it (`annotation.ask`).
+A provider sends one request once. Retries, the ledger and the budget are above it (`annotation.asking.ask`).
 """
 
 import hashlib
@@ -149,7 +149,7 @@ async def opened(
     """
     provider: Provider
     if name == "measured":
-        from annotation.measured import Measured
+        from annotation.measured.provider import Measured
 
         provider = Measured()
     elif name == "openai":

@@ -11,7 +11,7 @@ import typer
 from flows.commands.output import asks_json, emit, table
 
 if TYPE_CHECKING:
-    from tasks.audit import Audited, Summary
+    from tasks.text.audit import Audited, Summary
 
 captions_app = typer.Typer(help="Look at captions that are there already.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def audit(
     the exit code is 0 when the audit ran, 2 for a missing or empty file.
     """
     from annotation.diversity import EMBEDDED, sentence_encoder
-    from tasks import audit as task
+    from tasks.text import audit as task
 
     found, summary = task.audit(file, sentence_encoder(EMBEDDED)), task.Summary()
     if asks_json():

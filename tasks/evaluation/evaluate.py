@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from annotation import ledger
 from annotation.answers import OUTCOMES, Reply, grade, read, refused
+from annotation.asking import ledger
 from annotation.models.providers import DEFAULT_MODELS
 from annotation.scores import LEVEL, Scores, score
 from schemas.digests import digest

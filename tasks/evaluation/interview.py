@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from annotation import ledger
 from annotation.answers import CHOICES, KEYS
-from annotation.ask import Asker, OverBudget
+from annotation.asking import ledger
+from annotation.asking.ask import Asker, OverBudget
 from annotation.models.prices import FREE, USD, Price, price
 from annotation.models.providers import Request, Transient, Unanswerable, anonymous, opened
 from schemas.digests import digest

@@ -6,13 +6,13 @@ from schemas.errors import BadInput
 from schemas.filming import Render
 from schemas.names import VIEWS
 from schemas.recipe import Recipe
-from tasks.costs import text_cost
 from tasks.filming.decisive import steered
 from tasks.filming.instances import instances
 from tasks.filming.plan import FLAGS, Planner, aim
 from tasks.filming.render import light_samples
 from tasks.filming.survey import surveyed
 from tasks.stage import generator
+from tasks.text.costs import text_cost
 
 BITS_PER_PIXEL = 0.12
 """H.264 at CRF 18 on these clips, measured on the demo; half for every 6 steps of CRF."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle
 
-from annotation import estimate
+from annotation.measuring import estimate
 from schemas import taxonomy
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from annotation.agreement import measure
+from annotation.agreement.people import measure
 from annotation.diversity import Encode
 from annotation.labels import current
 from schemas.arrow import from_dict, to_arrow
 from schemas.recipe import Recipe
 from schemas.review import Quality
 from schemas.rows import Annotation, Batch, Sample, Verdict
-from tasks import passing
+from tasks.quality import passing
 
 R = TypeVar("R")
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import duckdb
 
-from annotation import ledger
+from annotation.asking import ledger
+from annotation.asking.sessions import model_of
 from annotation.labelling.projects import PROJECTS
-from annotation.sessions import model_of
 from schemas import taxonomy
 from schemas.digests import canonical, digest
 from schemas.errors import CallError
 from schemas.loading import changed
 from schemas.recipe import Recipe
 from schemas.rows import Batch
-from tasks import caption as captions
-from tasks.costs import text_cost
-from tasks.quality import made
+from tasks.quality.rounds import made
 from tasks.reannotation import columns, condition
+from tasks.text import caption as captions
+from tasks.text.costs import text_cost
 from tasks.workspace import Workspace
 
 BY_MODEL = "caption"

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from annotation.agreement.likeness import compared_by, likeness
 from annotation.diversity import Encode
 from annotation.labels import current
-from annotation.likeness import compared_by, likeness
 from schemas.rows import Annotation, Batch
 from tasks.reannotation.columns import BITS
 from tasks.reannotation.run import Done, demand_batch, found

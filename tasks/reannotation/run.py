@@ -14,11 +14,11 @@ from schemas import taxonomy
 from schemas.digests import canonical
 from schemas.errors import BadInput, DefectoryError
 from schemas.rows import Annotation, Batch, Reject, Row, Sample, annotation
-from tasks.caption import READS, caption
-from tasks.quality import made
+from tasks.quality.rounds import made
 from tasks.reannotation.columns import labels
 from tasks.reannotation.order import BY_MODEL, PEOPLE_JUDGE, Plan
 from tasks.stage import Context, Shard, execute, following, stage
+from tasks.text.caption import READS, caption
 from tasks.workspace import Ref, Workspace
 
 Tell = Callable[[int, int], None]

@@ -28,8 +28,8 @@ from schemas.digests import digest
 from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Batch, Verdict
-from tasks import passing
 from tasks.files import sha256_file
+from tasks.quality import passing
 from tasks.release import card, checksums, croissant, figures, manifest, report, shards
 from tasks.release.edition import DRAFT, TEMPLATES, Edition, said
 from tasks.review import JUDGED, NEEDED, gate, missing

@@ -10,7 +10,7 @@ from annotation.labelling.project import Item
 from annotation.labels import Labels, current
 from schemas.errors import CallError, DefectoryError
 from schemas.rows import Annotation, Batch, Media, Sample, Verdict
-from tasks import adjudication, passing
+from tasks.quality import adjudication, passing
 from tasks.review.gate import NEEDED, missing
 from tasks.review.work import Work
 from tasks.workspace import Ref, Workspace

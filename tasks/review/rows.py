@@ -15,7 +15,8 @@ from annotation.labels import WITHDRAWN, chain
 from schemas.digests import digest
 from schemas.errors import BadInput
 from schemas.rows import Annotation, Mask, Region, Row, Verdict, annotation
-from tasks import adjudication, quality
+from tasks.quality import adjudication
+from tasks.quality import rounds as quality
 from tasks.review.work import Work
 
 EARLIER = {"visible_interval": "earlier intervals", "caption": "an earlier caption"}

@@ -10,7 +10,7 @@ from annotation.labelling.projects import PROJECTS
 from schemas.errors import CallError
 from schemas.recipe import Recipe
 from schemas.rows import Batch
-from tasks import quality
+from tasks.quality import rounds as quality
 from tasks.workspace import Workspace
 
 ROUND = {"clip": ("clip",), "image": ("caption",)}

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotation.ask import Asker
-from annotation.attributes import Attributes, attributes
+from annotation.asking.ask import Asker
+from annotation.asking.ledger import Ledger
 from annotation.candidates import PROMPTS, Candidate, Subject, describe, prompt, spoken
 from annotation.coverage import DIMENSIONS
-from annotation.ledger import Ledger
+from annotation.measuring.attributes import Attributes, attributes
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Answer, Request
 from schemas.captions import Caption

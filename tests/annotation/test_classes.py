@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from annotation import classes
-from annotation.ask import Asker
-from annotation.ledger import Ledger
+from annotation.asking.ask import Asker
+from annotation.asking.ledger import Ledger
 from annotation.models.prices import FREE
 from annotation.models.providers import Answer, Request
 from schemas import taxonomy

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from annotation import batches
-from annotation.batches import BatchAsker, Waiting
-from annotation.ledger import Ledger
+from annotation.asking import batches
+from annotation.asking.batches import BatchAsker, Waiting
+from annotation.asking.ledger import Ledger
+from annotation.asking.sessions import asking, cost_of
 from annotation.models.providers import Request
-from annotation.sessions import asking, cost_of
 from schemas.captions import Caption
 from tests.annotation.models.standin import Reply, openai_answer, openai_error, standin
 

@@ -19,7 +19,7 @@ from annotation.labels import current
 from flows import services
 from schemas.digests import digest
 from schemas.rows import Annotation, Batch, Row, Sample, Verdict, annotation
-from tasks import quality
+from tasks.quality import rounds as quality
 from tasks.reannotation.run import reannotation
 from tasks.review.pull import review
 from tasks.stage import Shard, Stage, execute

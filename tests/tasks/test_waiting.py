@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from annotation.labels import current
 from schemas.errors import CallError
 from schemas.rows import Annotation, annotation
-from tasks.quality import made
+from tasks.quality.rounds import made
 from tasks.reannotation.run import reannotation
 from tasks.review.pull import review
 from tasks.stage import Shard, execute

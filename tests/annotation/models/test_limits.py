@@ -189,7 +189,7 @@ def test_threads_share_a_limiter_and_nobody_spins() -> None:
 
 
 def test_jitter_comes_from_the_generator_that_is_passed() -> None:
-    from annotation.ask import Asker
+    from annotation.asking.ask import Asker
 
     waits = [[Asker._wait(n, None, np.random.default_rng(3)) for n in range(1, 4)] for _ in range(2)]
     assert waits[0] == waits[1]

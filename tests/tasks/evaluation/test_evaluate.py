@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from annotation.ask import OverBudget
-from annotation.ledger import Ledger
+from annotation.asking.ask import OverBudget
+from annotation.asking.ledger import Ledger
 from flows import cli
 from schemas.errors import CallError, DefectoryError, WorkerError
 from tasks.evaluation import exam, interview
@@ -43,7 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
     monkeypatch.setenv("GEMINI_API_KEY", "sk-secret-0123456789")
-    monkeypatch.setattr("annotation.ask.BACKOFF_S", 0.001)
+    monkeypatch.setattr("annotation.asking.ask.BACKOFF_S", 0.001)
     return Path(shutil.copytree(made, tmp_path / made.name))
 
 

@@ -9,11 +9,11 @@ from annotation.labels import current
 from schemas.errors import CallError
 from schemas.rows import Annotation, Batch, Sample, annotation
 from tasks import reannotation
-from tasks.caption import caption
 from tasks.keyframes import keyframes
 from tasks.reannotation import Order
 from tasks.review.pull import review
 from tasks.stage import Shard, execute
+from tasks.text.caption import caption
 from tasks.visibility import visibility
 from tasks.workspace import Workspace
 from tests import factory
@@ -27,7 +27,7 @@ TEXT = "A long, straight scratch, shallow and dark, lies in the upper left."
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
-    monkeypatch.setattr("annotation.ask.BACKOFF_S", 0.001)
+    monkeypatch.setattr("annotation.asking.ask.BACKOFF_S", 0.001)
     wanted = factory.recipe(
         objects=[{"builtin": "vase0", "category": "vase", "normal": 1, "defects": ["bulge"]}],
     )

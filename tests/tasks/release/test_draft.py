@@ -7,9 +7,9 @@ import pytest
 
 from annotation.labelling.project import Answer, Content
 from schemas.rows import Annotation, Batch, Row, Sample, Verdict
-from tasks import quality
-from tasks.drawing import strata
 from tasks.proof.verify import verify
+from tasks.quality import rounds as quality
+from tasks.quality.drawing import strata
 from tasks.release.export import release
 from tasks.stage import Context, Shard, Stage, gathering, stage
 from tasks.workspace import Workspace

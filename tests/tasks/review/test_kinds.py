@@ -22,7 +22,8 @@ from schemas.rows import (
     Verdict,
     annotation,
 )
-from tasks import quality, review
+from tasks import review
+from tasks.quality import rounds as quality
 from tasks.stage import Context, Shard, execute, stage
 from tasks.workspace import Workspace
 from tests.annotation.labelling import examples

@@ -1,0 +1,160 @@
+"""Asking: ledger first, then the provider, with bounded retries; every try is accounted for.
+
+`Asker` is shared by all questions of a run. Ledger operations that are waiting at the same time go into
+one transaction (group commit), so that a free provider is not slowed by a disk flush per answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from annotation.asking.ledger import Known, Ledger, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
+from annotation.models.limits import Limiter, Turn
+from annotation.models.prices import USD, Price
+from annotation.models.providers import Answer, Provider, Request, Transient, Unanswerable, check
+from schemas.errors import DefectoryError
+
+TRIES = 5
+BACKOFF_S = 1.0
+LONGEST_WAIT_S = 120.0
+POLL_S = 0.5
+CONCURRENT = 64
+
+
+@dataclass(frozen=True)
+class Paid:
+    """An answer and what it cost, now or when it was first bought, in nano-dollars."""
+
+    answer: Answer
+    cost: int
+
+
+class OverBudget(DefectoryError):
+    """The hard stop: nothing more is sent; what was answered stays in the ledger."""
+
+
+@dataclass
+class Asker:
+    provider: Provider
+    ledger: Ledger
+    price: Price
+    cap: int
+    """Nano-dollars."""
+    setting: str = "caption.budget_usd"
+    """What the cap is called where it was set."""
+    option: str = "--set caption.budget_usd="
+    """What raises it, with the amount behind it."""
+    tries: int = TRIES
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    limiter: Limiter = field(default_factory=lambda: Limiter(CONCURRENT))
+    token_cap: int = 0
+    """Tokens; 0 for none."""
+    _pending: list[tuple[Operation, asyncio.Future[Outcome]]] = field(default_factory=list)
+    _writer: asyncio.Task[None] | None = None
+
+    async def ask(self, request: Request, rng: np.random.Generator) -> Paid:
+        """The answer, from the ledger or the provider; `rng` only spreads the waits between tries.
+
+        Raises OverBudget at a cap, Transient when all tries failed, BadInput when this request cannot
+        be answered, DefectoryError when none can.
+        """
+        key = request.key(self.provider.name, self.provider.where)
+        failures = 0
+        while True:
+            async with self.limiter.turn(sum(self.price.tokens(request))) as turn:
+                # Reserved within the turn: a reservation is as old as its request, however long the queue is.
+                outcome = await self._write(self.reservation(key, request))
+                if isinstance(outcome, OverCap):
+                    turn.unused()
+                    raise self.over_budget(request, outcome)
+                if isinstance(outcome, Reserved):
+                    try:
+                        return await self._sent(key, request, turn)
+                    except Transient as e:
+                        failures += 1
+                        if failures == self.tries:
+                            raise Transient(f"{e}; given up after {failures} tries", billed=e.billed) from None
+                        wait = self._wait(failures, e.retry_after, rng)
+                else:
+                    turn.unused()
+                    wait = POLL_S
+            if isinstance(outcome, Known):
+                return Paid(outcome.answer, outcome.cost)
+            await self.sleep(wait)
+
+    async def _sent(self, key: str, request: Request, turn: Turn) -> Paid:
+        """One try of a reserved request, and its entry in the ledger."""
+        try:
+            answer = await self.provider.answer(request)
+            check(request, answer)
+        except Transient as e:
+            if e.slow:
+                self.limiter.slowed(turn, e.retry_after)
+            await self._write(Release(key, e.billed, str(e)))
+            raise
+        except BaseException as e:
+            lost = not isinstance(e, DefectoryError)  # cancelled or broken on the way: it may have been billed
+            note = e.said if isinstance(e, Unanswerable) else type(e).__name__
+            await asyncio.shield(self._write(Release(key, lost, note)))
+            raise
+        self.limiter.served()
+        used = self.price.used(request, answer)
+        cost = self.price.of(*used)
+        await asyncio.shield(self._write(Settle(key, answer, cost, sum(used))))
+        return Paid(answer, cost)
+
+    def reservation(self, key: str, request: Request, batch: str = "") -> Reserve:
+        tokens = self.price.tokens(request)
+        return Reserve(
+            key, self.provider.name, request.model, request.candidate, self.price.of(*tokens), self.cap,
+            sum(tokens), self.token_cap, batch,
+        )  # fmt: skip
+
+    def over_budget(self, request: Request, outcome: OverCap) -> OverBudget:
+        most = self.price.at_most(request)
+        again = "and run the same command again: answers that are there are not paid twice"
+        if most and outcome.committed + most > self.cap:
+            return OverBudget(
+                f"{self.setting}: {self.cap / USD:g} USD do not cover the next request (it may cost "
+                f"{most / USD:.4f}; {outcome.committed / USD:.4f} are spent or reserved); raise it, for instance "
+                f"{self.option}{max(2 * self.cap / USD, 5):g}, {again}"
+            )
+        return OverBudget(
+            f"caption.budget_tokens: {self.token_cap} tokens do not cover the next request (it may take "
+            f"{sum(self.price.tokens(request))}; {outcome.tokens} are used or reserved); raise it, for instance "
+            f"--set caption.budget_tokens={2 * self.token_cap}, {again}"
+        )
+
+    @staticmethod
+    def _wait(attempt: int, retry_after: float | None, rng: np.random.Generator) -> float:
+        """Seconds: as asked, or exponential with full jitter; never less than asked, never more than a bound."""
+        backoff = BACKOFF_S * 2 ** (attempt - 1) * float(rng.uniform(0.5, 1.5))
+        asked = (retry_after or 0.0) * float(rng.uniform(1.0, 1.1))
+        wait = max(backoff, asked)
+        return wait if wait < LONGEST_WAIT_S else LONGEST_WAIT_S
+
+    async def _write(self, operation: Operation) -> Outcome:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._pending.append((operation, future))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._flush())
+        return await future
+
+    async def _flush(self) -> None:
+        while self._pending:
+            await asyncio.sleep(0)  # whoever is ready to write in this round of the loop joins in
+            batch, self._pending = self._pending, []
+            try:
+                outcomes = await asyncio.to_thread(self.ledger.apply, [o for o, _ in batch])
+                for (_, future), outcome in zip(batch, outcomes, strict=True):
+                    if not future.done():
+                        future.set_result(outcome)
+            except Exception as e:  # noqa: BLE001 - whoever waits raises it
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(e)
+            finally:
+                for _, future in batch:
+                    future.cancel()  # nobody waits for ever if the writer itself was cancelled

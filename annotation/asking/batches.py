@@ -1,0 +1,270 @@
+"""Asking in batches: half the price, an answer within a day, the same rows in the ledger as when asked online.
+
+`ask` hands out what the ledger knows. What it does not know is written into a batch file on disk and `Waiting` is
+raised: who asked leaves, and asks again after `finish`, when the answers are there. So nothing but names is kept in
+memory however many requests wait, and a killed process has nothing to restore: it asks again and finds its batches.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from annotation.asking import batchbook
+from annotation.asking.ask import Asker, Paid
+from annotation.asking.batchbook import Batch
+from annotation.asking.ledger import Busy, Known, Operation, OverCap, Release, Settle
+from annotation.models.batch import Batches, State, room
+from annotation.models.providers import Answer, Request, Transient, Unanswerable, check
+from schemas.errors import DefectoryError
+
+FIRST_POLL_S = 5.0
+LONGEST_POLL_S = 300.0
+"""Below the lease after which a silent owner counts as gone."""
+GRACE_S = 120.0
+"""A batch whose sender was killed may still appear at the provider for so long."""
+ROWS = 500
+"""Results per transaction."""
+
+
+class Waiting(Exception):
+    """The answer comes with a batch: ask again after `finish`."""
+
+
+@dataclass
+class Filling:
+    """A batch that requests are still added to."""
+
+    name: str
+    model: str
+    file: Path
+    count: int = 0
+    bytes: int = 0
+    writing: int = 0
+    lines: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    touched: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class BatchAsker(Asker):
+    interface: Batches | None = None
+    spool: Path = Path()
+    """A folder for batch files."""
+    _filling: dict[str, Filling] = field(default_factory=dict)
+    _sending: list[asyncio.Task[None]] = field(default_factory=list)
+    _awaited: set[str] = field(default_factory=set)
+    """Batches that hold what was asked for, of this process or another."""
+    _failures: dict[str, int] = field(default_factory=dict)
+    _given_up: dict[str, DefectoryError] = field(default_factory=dict)
+    _begin: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _upload: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _withdrawing: bool = False
+    _cancelled: set[str] = field(default_factory=set)
+    _rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    """Only spreads waits."""
+
+    @property
+    def _batches(self) -> Batches:
+        if self.interface is None:
+            raise TypeError("a BatchAsker needs the batch interface of its provider")
+        return self.interface
+
+    async def ask(self, request: Request, rng: np.random.Generator) -> Paid:
+        """The answer, if the ledger knows it. Raises Waiting when it comes with a batch, or what `Asker.ask` raises."""
+        key = request.key(self.provider.name, self.provider.where)
+        if key in self._given_up:
+            raise self._given_up[key]
+        filling = await self._place(request)
+        try:
+            outcome = await self._write(self.reservation(key, request, filling.name))
+            if isinstance(outcome, Known):
+                self._checked(request, outcome.answer)
+                return Paid(outcome.answer, outcome.cost)
+            if isinstance(outcome, OverCap):
+                raise self.over_budget(request, outcome)
+            if isinstance(outcome, Busy):
+                self._awaited |= {outcome.batch} - {""}
+            else:
+                with filling.file.open("ab") as file:  # no await in between: lines never mix
+                    file.write(self._batches.line(key, request) + b"\n")
+                filling.lines += 1
+                self._awaited.add(filling.name)
+            raise Waiting
+        finally:
+            filling.writing -= 1
+            if not filling.writing:
+                filling.idle.set()
+
+    @staticmethod
+    def _checked(request: Request, answer: Answer) -> None:
+        try:
+            check(request, answer)
+        except Transient as e:  # it is paid: no use in paying again for the same
+            raise Unanswerable(f"{e}; ask online to have it tried again", str(e)) from None
+
+    async def _place(self, request: Request) -> Filling:
+        """The batch that has room for a request, which is counted as written there."""
+        size = room(request)
+        async with self._begin:
+            filling = self._filling.get(request.model)
+            full = filling and (
+                filling.count >= self._batches.most_requests or filling.bytes + size > self._batches.most_bytes
+            )
+            if filling is None or full:
+                if filling:
+                    self._dispatch(filling)
+                where = (self.provider.name, self.provider.where, request.model)
+                name = await asyncio.to_thread(batchbook.begin, self.ledger, *where)
+                self.spool.mkdir(parents=True, exist_ok=True)
+                filling = self._filling[request.model] = Filling(name, request.model, self.spool / f"{name}.jsonl")
+            if time.monotonic() - filling.touched > LONGEST_POLL_S:
+                await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "filling")
+                filling.touched = time.monotonic()
+            filling.count, filling.bytes, filling.writing = filling.count + 1, filling.bytes + size, filling.writing + 1
+            filling.idle.clear()
+            return filling
+
+    def _dispatch(self, filling: Filling) -> None:
+        del self._filling[filling.model]
+        self._sending.append(asyncio.create_task(self._send(filling)))
+
+    async def _send(self, filling: Filling) -> None:
+        """Submit one batch, once: a failure that may have come after its arrival is followed by a look there."""
+        if filling.writing:
+            await filling.idle.wait()
+        if not filling.lines:
+            await asyncio.to_thread(batchbook.close, self.ledger, filling.name, False, "")
+            return
+        try:
+            async with self._upload:  # one upload at a time: many at once are refused
+                await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "sending")
+                remote = await self._submitted(filling)
+        except DefectoryError as e:
+            if not isinstance(e, Transient):  # for sure it was not taken
+                await asyncio.to_thread(batchbook.close, self.ledger, filling.name, False, type(e).__name__)
+            raise
+        await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "sent", remote)
+        filling.file.unlink()
+
+    async def _submitted(self, filling: Filling) -> str:
+        for attempt in range(1, self.tries + 1):
+            try:
+                return await self._batches.send(filling.name, filling.model, filling.file)
+            except Transient as e:
+                await self.sleep(self._wait(attempt, e.retry_after, self._rng))
+                found = await self._batches.find(filling.name)
+                if found is not None:
+                    return found
+                if attempt == self.tries:
+                    raise Transient(f"{e}; given up after {attempt} tries", billed=e.billed) from None
+        raise AssertionError("the last try returns or raises")
+
+    async def finish(self) -> None:
+        """Send what is left, and wait until all that was asked for is answered or has failed.
+
+        Raises Transient when the service cannot be reached, DefectoryError when no batch can be answered; batches
+        that were sent stay where they are, for the next run.
+        """
+        for filling in list(self._filling.values()):
+            self._dispatch(filling)
+        sent, self._sending = await asyncio.gather(*self._sending, return_exceptions=True), []
+        for failure in sent:
+            if isinstance(failure, BaseException):
+                raise failure
+        poll = FIRST_POLL_S
+        while True:
+            await self._collect()
+            self._awaited -= await asyncio.to_thread(batchbook.closed, self.ledger, self._awaited)
+            if not self._awaited:
+                return
+            await self.sleep(poll * float(self._rng.uniform(0.9, 1.1)))
+            poll = min(poll * 1.5, LONGEST_POLL_S)
+
+    async def withdraw(self) -> None:
+        """Cancel the batches that dead processes left, and take in what they have answered."""
+        self._withdrawing = True
+        self._awaited |= {b.name for b in await self._left()}
+        await self.finish()
+
+    async def close(self) -> None:
+        """Give back what was reserved for batches that were not sent."""
+        for filling in self._filling.values():
+            await asyncio.to_thread(batchbook.close, self.ledger, filling.name, False, "its batch was never sent")
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+
+    async def _left(self) -> list[Batch]:
+        found = await asyncio.to_thread(batchbook.mine, self.ledger, self.provider.name, self.provider.where)
+        names = {f.name for f in self._filling.values()}
+        return [b for b in found if b.name not in names]
+
+    async def _collect(self) -> None:
+        """Look at every open batch once, and take in those that have ended."""
+        for batch in await self._left():
+            remote = batch.remote
+            if batch.status == "filling":
+                await self._closed(batch, State(True), "its batch was never sent")
+                continue
+            if remote is None:
+                remote = await self._batches.find(batch.name)
+                if remote is not None:
+                    await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote)
+                elif time.time() - batch.touched_at > GRACE_S:
+                    await self._closed(batch, State(True), "its batch never arrived")
+                    continue
+                else:
+                    self._awaited.add(batch.name)
+                    continue
+            try:
+                state = await self._batches.state(remote)
+                if state.ended:
+                    await self._taken_in(batch, remote, state)
+                elif self._withdrawing and batch.name not in self._cancelled:
+                    await self._batches.cancel(remote)
+                    self._cancelled.add(batch.name)
+            except Transient:  # looked at again later: what is paid for must not be given up
+                self._awaited.add(batch.name)
+
+    async def _taken_in(self, batch: Batch, remote: str, state: State) -> None:
+        fatal: DefectoryError | None = None
+        chunk: list[Operation] = []
+        async for key, outcome in self._batches.results(remote):
+            if isinstance(outcome, Answer):
+                known = outcome.tokens_in is not None and outcome.tokens_out is not None
+                used = (outcome.tokens_in or 0, outcome.tokens_out or 0)
+                cost, tokens = (self.price.of(*used), sum(used)) if known else (None, None)
+                chunk.append(Settle(key, outcome, cost, tokens, batch.name))
+            else:
+                said = outcome.said if isinstance(outcome, Unanswerable) else str(outcome)
+                chunk.append(Release(key, isinstance(outcome, Transient) and outcome.billed, said, batch.name))
+                self._failed([key], outcome)
+                if not isinstance(outcome, Transient | Unanswerable):
+                    fatal = outcome
+            if len(chunk) >= ROWS:
+                await asyncio.to_thread(self.ledger.apply, chunk)
+                chunk = []
+        await asyncio.to_thread(self.ledger.apply, chunk)
+        await self._closed(batch, state, state.note or "its batch ended without it")
+        if fatal is not None:
+            raise fatal
+        if state.note and not state.busy:
+            raise DefectoryError(f"{self.provider.where}: refused a batch ({state.note}); change what it names")
+
+    async def _closed(self, batch: Batch, state: State, note: str) -> None:
+        keys = await asyncio.to_thread(batchbook.close, self.ledger, batch.name, False, note)
+        if state.note or batch.status == "sent":
+            self._failed(keys, Transient(f"{self.provider.where}: {note}", billed=False))
+
+    def _failed(self, keys: Iterable[str], error: DefectoryError) -> None:
+        for key in keys:
+            self._failures[key] = self._failures.get(key, 0) + 1
+            if isinstance(error, Unanswerable):
+                self._given_up[key] = error
+            elif self._failures[key] >= self.tries:
+                why = f"{error}; given up after {self.tries} tries"
+                self._given_up[key] = Transient(why, billed=False)

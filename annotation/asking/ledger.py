@@ -1,0 +1,322 @@
+"""The ledger: one row per request to a model, in SQL; what keeps an answer from being paid for twice.
+
+A request is *reserved* (its highest possible cost set aside, the budget checked in the same
+transaction) before it is sent, and *answered* (text, tokens, real cost) or released after. An answer
+that is there is handed out without a call. Transactions run one after the other: SQLite's write lock
+or a PostgreSQL advisory lock guards them, so that two processes see each other's reservations.
+
+A try whose answer never arrived (time-out, killed process) may have been billed all the same. Its
+reserved cost then moves to `lost`, which counts as spent: the cap holds even if all of it was charged.
+"""
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from annotation.asking import owners
+from annotation.asking.database import engine_of, upgrade
+from annotation.models.prices import USD
+from annotation.models.providers import Answer
+from schemas.errors import DefectoryError
+
+_LOCK = 0x0DEFEC7
+"""Key of the PostgreSQL advisory lock."""
+
+_meta = sa.MetaData()
+requests = sa.Table(
+    "requests",
+    _meta,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("candidate", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(8), nullable=False),  # reserved | answered | released
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("reserved_at", sa.Float, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("reserved", sa.BigInteger, nullable=False),  # money in nano-dollars
+    sa.Column("spent", sa.BigInteger, nullable=False),
+    sa.Column("lost", sa.BigInteger, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.Column("finish", sa.String),
+    sa.Column("version", sa.String),
+    sa.Column("tokens_in", sa.Integer),
+    sa.Column("tokens_out", sa.Integer),
+    sa.Column("note", sa.Text),  # why the last try failed
+    sa.Column("reserved_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("lost_tokens", sa.BigInteger, nullable=False, server_default="0"),
+)
+totals = sa.Table(
+    "totals",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("committed", sa.BigInteger, nullable=False),  # reserved + spent + lost of all requests
+    sa.Column("tokens", sa.BigInteger, nullable=False, server_default="0"),  # the same, in tokens
+)
+batches = sa.Table(
+    "batches",
+    _meta,
+    sa.Column("name", sa.String(64), primary_key=True),  # ours; the provider is told it, so that it can be found there
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("place", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("status", sa.String(8), nullable=False),  # filling | sending | sent | done
+    sa.Column("remote", sa.String),  # the provider's name for it, once it is sent
+    sa.Column("owner", sa.String, nullable=False),  # who fills, sends or waits for it
+    sa.Column("touched_at", sa.Float, nullable=False),
+)
+BATCH = "batch "
+"""Before the name of a batch, in place of the owner of a request."""
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """Asks for the answer to `key`, or for the right to get it at a cost of at most `cost` nano-dollars."""
+
+    key: str
+    provider: str
+    model: str
+    candidate: int
+    cost: int
+    cap: int
+    """Nano-dollars that reserved, spent and lost money of the whole ledger may come to."""
+    tokens: int = 0
+    """The most tokens, in and out, that it may take."""
+    token_cap: int = 0
+    """The same limit in tokens; 0 for none."""
+    batch: str = ""
+    """Name of the batch that it waits in; empty for one that is sent at once."""
+
+
+@dataclass(frozen=True)
+class Settle:
+    key: str
+    answer: Answer
+    cost: int | None
+    """Nano-dollars; None where the provider gave no counts: as much as was reserved."""
+    tokens: int | None = 0
+    """In and out; None likewise."""
+    batch: str = ""
+    """The batch that answered."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """The try failed. `lost`: it may have been billed, so its cost stays counted."""
+
+    key: str
+    lost: bool
+    note: str
+    batch: str = ""
+
+
+Operation = Reserve | Settle | Release
+
+
+@dataclass(frozen=True)
+class Known:
+    """The answer is there already; `cost` is what it cost when it was bought, nano-dollars."""
+
+    answer: Answer
+    cost: int
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """Go and ask; nobody else will. `tries`: how often this was begun, this time included."""
+
+    tries: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Somebody alive is asking at this moment, or a batch is to answer; look again later."""
+
+    batch: str = ""
+
+
+@dataclass(frozen=True)
+class OverCap:
+    committed: int
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """A Settle or Release was written; `kept` is False when another process had taken the request over."""
+
+    kept: bool
+
+
+Outcome = Known | Reserved | Busy | OverCap | Done
+
+
+@dataclass(frozen=True)
+class Spending:
+    """In USD. `lost` may have been billed without an answer; `reserved` is under way."""
+
+    spent: float
+    lost: float
+    reserved: float
+    answers: int
+    tokens: int
+    """Billed, possibly billed, and reserved."""
+
+
+class Ledger:
+    """A ledger in the database at an SQLAlchemy URL (`sqlite:///…`, `postgresql://…`); made if it is not there."""
+
+    def __init__(self, url: str):
+        self._shown, self._engine = engine_of(url)
+        self.owner = owners.me()
+        with self.transaction() as db:
+            added = upgrade(db, _meta)
+            if db.execute(sa.select(totals.c.id)).first() is None:
+                db.execute(totals.insert().values(id=1, committed=0, tokens=0))
+            elif "totals.tokens" in added:
+                both = sa.func.coalesce(requests.c.tokens_in, 0) + sa.func.coalesce(requests.c.tokens_out, 0)
+                counted = sa.select(sa.func.coalesce(sa.func.sum(both), 0)).scalar_subquery()
+                db.execute(totals.update().values(tokens=counted))
+
+    def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """All of `operations` in one transaction, in order; an outcome for each."""
+        with self.transaction() as db:
+            return [self.carry_out(db, o) for o in operations]
+
+    def carry_out(self, db: sa.Connection, operation: Operation) -> Outcome:
+        """One operation within a transaction that is under way."""
+        outcome: Outcome = _APPLY[type(operation)](self, db, operation)
+        return outcome
+
+    def spending(self) -> Spending:
+        columns = (sa.func.sum(requests.c[n]) for n in ("spent", "lost", "reserved"))
+        with self.transaction() as db:
+            spent, lost, reserved = (int(v or 0) / USD for v in db.execute(sa.select(*columns)).one())
+            count = db.execute(sa.select(sa.func.count()).where(requests.c.status == "answered")).scalar_one()
+            tokens = db.execute(sa.select(totals.c.tokens)).scalar_one()
+        return Spending(spent, lost, reserved, count, int(tokens))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as db:
+                if db.dialect.name == "postgresql":
+                    db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+                yield db
+        except sa.exc.SQLAlchemyError as e:
+            reason = " ".join(str(getattr(e, "orig", None) or e).split())
+            raise DefectoryError(
+                f"{self._shown}: the ledger cannot be used ({reason:.160}); check DEFECTORY_LEDGER_URL and the disk, "
+                "then run the same command again"
+            ) from None
+
+    def _reserve(self, db: sa.Connection, ask: Reserve) -> Outcome:
+        row = db.execute(sa.select(requests).where(requests.c.key == ask.key)).mappings().first()
+        if row is not None and row["status"] == "answered":
+            answer = Answer(*(row[f.name] for f in dataclasses.fields(Answer)))
+            return Known(answer, row["spent"])
+        if row is not None and row["status"] == "reserved":
+            if row["owner"].startswith(BATCH):
+                name = row["owner"].removeprefix(BATCH)
+                batch = db.execute(sa.select(batches).where(batches.c.name == name)).one()
+                mine = batch.owner == self.owner
+                if batch.status != "filling" or mine or owners.alive(batch.owner, batch.touched_at):
+                    return Busy(name)
+                self._free(db, ask.key, lost=False, note="its batch was never sent")
+            elif owners.alive(row["owner"], row["reserved_at"]):
+                return Busy()
+            else:
+                self._free(db, ask.key, lost=True, note="its process ended while it was under way")
+        committed, tokens = db.execute(sa.select(totals.c.committed, totals.c.tokens)).one()
+        over = ask.cost and committed + ask.cost > ask.cap
+        if over or (ask.token_cap and tokens + ask.tokens > ask.token_cap):
+            return OverCap(committed, tokens)
+        owner = f"{BATCH}{ask.batch}" if ask.batch else self.owner
+        values = {
+            "status": "reserved", "owner": owner, "reserved_at": time.time(), "reserved": ask.cost,
+            "reserved_tokens": ask.tokens,
+        }  # fmt: skip
+        if row is None:
+            db.execute(
+                requests.insert().values(
+                    key=ask.key, provider=ask.provider, model=ask.model, candidate=ask.candidate,
+                    tries=1, spent=0, lost=0, **values,
+                )
+            )  # fmt: skip
+        else:
+            db.execute(requests.update().where(requests.c.key == ask.key).values(tries=requests.c.tries + 1, **values))
+        self._commit(db, ask.cost, ask.tokens)
+        return Reserved(1 if row is None else row["tries"] + 1)
+
+    def _settle(self, db: sa.Connection, done: Settle) -> Outcome:
+        here = requests.c.key == done.key
+        row = db.execute(sa.select(requests).where(here)).mappings().one()
+        owner = f"{BATCH}{done.batch}" if done.batch else self.owner
+        cost = row["reserved"] if done.cost is None else done.cost
+        tokens = row["reserved_tokens"] if done.tokens is None else done.tokens
+        if row["status"] == "answered":
+            if not (done.batch and row["owner"] == owner):  # the results of a batch may be read twice
+                # Taken over and answered meanwhile: the other answer stands, this one was paid for, too.
+                lost = {"lost": requests.c.lost + cost, "lost_tokens": requests.c.lost_tokens + tokens}
+                db.execute(requests.update().where(here).values(**lost))
+                self._commit(db, cost, tokens)
+            return Done(False)
+        values = {"status": "answered", "reserved": 0, "reserved_tokens": 0, "spent": cost, "note": None}
+        db.execute(requests.update().where(here).values(**values, **dataclasses.asdict(done.answer)))
+        self._commit(db, cost - row["reserved"], tokens - row["reserved_tokens"])
+        return Done(row["owner"] == owner and row["status"] == "reserved")
+
+    def _release(self, db: sa.Connection, failed: Release) -> Outcome:
+        row = db.execute(sa.select(requests.c.owner, requests.c.status).where(requests.c.key == failed.key)).one()
+        owner = f"{BATCH}{failed.batch}" if failed.batch else self.owner
+        if row.owner != owner or row.status != "reserved":
+            return Done(False)
+        self._free(db, failed.key, failed.lost, failed.note)
+        return Done(True)
+
+    def _free(self, db: sa.Connection, key: str, lost: bool, note: str) -> None:
+        here = requests.c.key == key
+        held, tokens = db.execute(sa.select(requests.c.reserved, requests.c.reserved_tokens).where(here)).one()
+        gone = {"lost": requests.c.lost + held, "lost_tokens": requests.c.lost_tokens + tokens} if lost else {}
+        values = {"status": "released", "reserved": 0, "reserved_tokens": 0, "note": note, **gone}
+        db.execute(requests.update().where(here).values(**values))
+        if not lost:
+            self._commit(db, -held, -tokens)
+
+    def _commit(self, db: sa.Connection, nanos: int, tokens: int) -> None:
+        if nanos or tokens:
+            db.execute(totals.update().values(committed=totals.c.committed + nanos, tokens=totals.c.tokens + tokens))
+
+
+_APPLY: dict[type, Any] = {Reserve: Ledger._reserve, Settle: Ledger._settle, Release: Ledger._release}
+
+
+def url(workspace: Path) -> str:
+    """Where the ledger of a workspace is: DEFECTORY_LEDGER_URL, or `ledger.sqlite` in the workspace."""
+    return os.environ.get("DEFECTORY_LEDGER_URL") or f"sqlite:///{workspace / 'ledger.sqlite'}"
+
+
+def spent_usd(url: str) -> float:
+    """USD that the ledger at `url` has paid or may have lost, whatever became of the answers.
+
+    0 for a file that is not there, which is not made. Raises DefectoryError when the ledger cannot be used.
+    """
+    _, engine = engine_of(url)
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
+        return 0.0
+    book = Ledger(url)
+    try:
+        spending = book.spending()
+    finally:
+        book.close()
+    return spending.spent + spending.lost

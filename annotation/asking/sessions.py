@@ -1,0 +1,68 @@
+"""From a recipe's section on text to an asker: provider, ledger, price, limits, and online or in batches."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from annotation.asking import batchbook
+from annotation.asking.ask import Asker
+from annotation.asking.batches import BatchAsker
+from annotation.asking.ledger import Ledger
+from annotation.models import limits
+from annotation.models.batch import Batches
+from annotation.models.prices import FREE, USD, Price, price
+from annotation.models.providers import DEFAULT_MODELS, Provider, opened
+from schemas.captions import Caption
+
+
+def model_of(want: Caption) -> str:
+    return want.model or DEFAULT_MODELS[want.provider]
+
+
+def cost_of(want: Caption) -> Price:
+    """What a token costs, with `image_side` taken in. Raises DefectoryError when the price is not known."""
+    return FREE if want.provider == "measured" else price(want.provider, model_of(want)).showing(want.image_side)
+
+
+@asynccontextmanager
+async def asking(want: Caption, book_url: str, spool: Path) -> AsyncIterator[Asker]:
+    """An asker for everything that `want` lets be asked, over the ledger at `book_url`; batches are written to `spool`.
+
+    Raises DefectoryError before anything is sent when the key, the price or the ledger is missing.
+    """
+    cost = cost_of(want)
+    limiter = limits.shared(
+        f"{want.provider} {want.base_url} {model_of(want)}", want.concurrent, want.requests_per_minute,
+        want.tokens_per_minute,
+    )  # fmt: skip
+    async with opened(want.provider, want.base_url, want.timeout_s, limiter.told) as provider:
+        book = Ledger(book_url)
+        cap = round(want.budget_usd * USD)
+        try:
+            batched = BatchAsker(
+                provider, book, cost.batched, cap, token_cap=want.budget_tokens, interface=interface(provider),
+                spool=spool,
+            )  # fmt: skip
+            if want.batch and batched.interface is not None:
+                try:
+                    yield batched
+                finally:
+                    await batched.close()
+            else:
+                if batched.interface is not None and batchbook.mine(book, provider.name, provider.where):
+                    await batched.withdraw()
+                yield Asker(provider, book, cost, cap, limiter=limiter, token_cap=want.budget_tokens)
+        finally:
+            book.close()
+
+
+def interface(provider: Provider) -> Batches | None:
+    """The batch interface of a provider that has one."""
+    from annotation.models.gemini import Gemini
+    from annotation.models.gemini_batch import GeminiBatches
+    from annotation.models.openai import OpenAI
+    from annotation.models.openai_batch import OpenAIBatches
+
+    if isinstance(provider, OpenAI):
+        return OpenAIBatches(provider)
+    return GeminiBatches(provider) if isinstance(provider, Gemini) else None

@@ -1,0 +1,1 @@
+"""Descriptions without a model: sentences composed from what is measured and known."""

@@ -1,0 +1,1 @@
+"""Text for samples and classes: described, levelled, audited, and what it costs (SteelDefectX)."""

@@ -1,0 +1,227 @@
+"""Captions that somebody already has, line by line: what they cover, their score, their claims and what they rest on.
+
+A line is a JSON object with `text`, and if there are any `id`, `image`, `mask` (files, relative to the JSONL file)
+and `class`. Nothing is asked of anybody; lines are read one after another and memory does not grow with them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from annotation.coverage import covered_many
+from annotation.diversity import Encode, diversity, score, similarities
+from annotation.grounding.check import Truth, ground
+from annotation.measuring.attributes import Attributes, attributes
+from schemas.errors import BadInput, CallError
+from schemas.rows import Claim
+
+LONGEST_LINE = 1_000_000
+"""Bytes; a longer line is no caption."""
+LONGEST_TEXT = 20_000
+"""Characters; nor is a longer text."""
+MOST_PIXELS = 100_000_000
+AT_ONCE = 64
+"""Texts of one image that are compared with one another; more are compared in portions."""
+COVERAGE_WEIGHT = 0.6
+"""S = 0.6 * covered / 5 + 0.4 * D (SteelDefectX)."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One line of the file. A line that cannot be read has a problem and nothing else; one whose image or mask
+    cannot be used has a problem, and its text is scored all the same."""
+
+    line: int
+    """From 1."""
+    id: str
+    problem: str = ""
+    covers: dict[str, bool] = field(default_factory=dict)
+    diversity: float = 1.0
+    score: float | None = None
+    claims: list[Claim] = field(default_factory=list)
+
+    def row(self) -> dict[str, Any]:
+        """For JSON: the bits under their own names, claims as objects."""
+        row: dict[str, Any] = {"line": self.line, "id": self.id}
+        if self.score is not None:
+            row |= {name: int(bit) for name, bit in self.covers.items()}
+            row |= {"diversity": self.diversity, "score": self.score, "claims": [vars(c) for c in self.claims]}
+        return row | ({"problem": self.problem} if self.problem else {})
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    id: str
+    text: str
+    image: str
+    mask: str
+    defect: str
+    problem: str = ""
+
+
+def audit(file: Path, encode: Encode) -> Iterator[Audited]:
+    """The lines of `file` in order. Lines in a row that are about the same image (the same `id`, without an image) are
+    compared with one another: D is 1 - the mean cosine to the others. Elsewhere D is 1.
+
+    Raises CallError for a file that is missing or has no line.
+    """
+    if not file.is_file():
+        raise CallError(f"{file}: no such file; give a JSONL file with one caption per line")
+    some = False
+    for _, group in groupby(_lines(file), key=lambda line: line.image or line.id or line.number):
+        while portion := list(islice(group, AT_ONCE)):
+            some = True
+            yield from _audited(portion, file.parent, encode)
+    if not some:
+        raise CallError(f"{file}: holds no line; give a JSONL file with one caption per line")
+
+
+def _lines(file: Path) -> Iterator[_Line]:
+    with file.open("rb") as stream:
+        number = 0
+        while raw := stream.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(raw) > LONGEST_LINE:
+                while raw and not raw.endswith(b"\n"):
+                    raw = stream.readline(LONGEST_LINE)
+                yield _bad(number, f"longer than {LONGEST_LINE:,} bytes; give one caption per line")
+            elif raw.strip():
+                yield _line(number, raw)
+
+
+def _bad(number: int, problem: str, known: str = "") -> _Line:
+    return _Line(number, known, "", "", "", "", problem)
+
+
+def _line(number: int, raw: bytes) -> _Line:
+    try:
+        said = json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return _bad(number, "is not JSON; write one object per line")
+    if not isinstance(said, dict):
+        return _bad(number, 'is not a JSON object; write {"id": …, "text": …}')
+    known = said.get("id")
+    name = str(known)[:200] if isinstance(known, str | int) else ""
+    text = said.get("text")
+    if not isinstance(text, str) or not text.strip():
+        return _bad(number, "has no `text`; give the caption under that name", name)
+    if len(text) > LONGEST_TEXT:
+        return _bad(number, f"has a text of more than {LONGEST_TEXT:,} characters; give a caption", name)
+    for key in ("image", "mask", "class"):
+        if not isinstance(said.get(key) or "", str):
+            return _bad(number, f"has a `{key}` that is no text; give a file's name or a class", name)
+    return _Line(number, name, text, said.get("image") or "", said.get("mask") or "", said.get("class") or "")
+
+
+def _audited(lines: list[_Line], folder: Path, encode: Encode) -> Iterator[Audited]:
+    whole = [line for line in lines if line.text]
+    diverse = dict.fromkeys((line.number for line in whole), 1.0)
+    if len(whole) > 1:
+        cosines = similarities([line.text for line in whole], encode)
+        everyone = range(len(whole))
+        diverse = {line.number: round(diversity(cosines, n, everyone), 6) for n, line in enumerate(whole)}
+    covers = dict(zip((line.number for line in whole), covered_many([line.text for line in whole]), strict=True))
+    for line in lines:
+        if not line.text:
+            yield Audited(line.number, line.id, line.problem)
+            continue
+        seen, problem = None, ""
+        if line.mask and not line.image:
+            problem = "has a mask but no image; give both to have the claims checked"
+        elif line.image:
+            try:
+                seen = _seen(folder, line.image, line.mask)
+            except BadInput as e:
+                problem = str(e)
+        bits = covers[line.number]
+        truth = Truth(line.defect) if line.defect else None
+        yield Audited(
+            line.number, line.id, problem, bits, diverse[line.number],
+            round(score(bits, diverse[line.number], COVERAGE_WEIGHT), 6), ground(line.text, seen, truth),
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def _seen(folder: Path, image: str, mask: str) -> Attributes | None:
+    """What is measured in an image, None without a mask; several captions of one image share it."""
+    if not mask:
+        _read(folder, image)
+        return None
+    marked = _read(folder, mask)
+    if marked.ndim == 3:
+        marked = marked[:, :, :3].max(axis=2)
+    picture = _read(folder, image)
+    try:
+        return attributes(picture, marked > 0)
+    except BadInput as e:
+        raise BadInput(f"{image}: {e}") from None
+
+
+def _read(folder: Path, name: str) -> np.ndarray:
+    """A picture as it is stored, RGB order; grey, 16 bits and alpha stay what they are."""
+    file = folder / name
+    try:
+        data = np.frombuffer(file.read_bytes(), np.uint8)
+    except (OSError, ValueError):
+        raise BadInput(f"{name}: no such file; name files relative to the JSONL file") from None
+    _demand_small(file, name)
+    try:
+        found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except cv2.error:
+        found = None
+    if found is None:
+        raise BadInput(f"{name}: cannot be read as a picture; give PNG, JPEG, BMP or TIFF")
+    if found.ndim == 3:
+        found = found[:, :, [2, 1, 0, *range(3, found.shape[2])]]
+    return np.asarray(found)
+
+
+def _demand_small(file: Path, name: str) -> None:
+    """By the header alone: a small file may unpack to more than the memory holds."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as opened:
+            width, height = opened.size
+    except (OSError, ValueError, Image.DecompressionBombError):
+        raise BadInput(f"{name}: cannot be read as a picture; give PNG, JPEG, BMP or TIFF") from None
+    if width * height > MOST_PIXELS:
+        raise BadInput(f"{name}: is {width}x{height} pixels; reduce it to at most {MOST_PIXELS:,} pixels")
+
+
+@dataclass
+class Summary:
+    """What the lines come to, counted as they pass."""
+
+    lines: int = 0
+    scored: int = 0
+    problems: int = 0
+    covered: dict[str, int] = field(default_factory=dict)
+    score: float = 0.0
+    """Sum over the scored lines."""
+    claims: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Per dimension of claims, how many have each verdict."""
+    contradicted: int = 0
+    """Lines with a contradicted claim."""
+
+    def add(self, line: Audited) -> None:
+        self.lines += 1
+        self.problems += bool(line.problem)
+        if line.score is None:
+            return
+        self.scored += 1
+        self.score += line.score
+        for name, bit in line.covers.items():
+            self.covered[name] = self.covered.get(name, 0) + bit
+        for claim in line.claims:
+            counts = self.claims.setdefault(claim.dimension, {"supported": 0, "contradicted": 0, "uncheckable": 0})
+            counts[claim.verdict] += 1
+        self.contradicted += any(c.verdict == "contradicted" for c in line.claims)

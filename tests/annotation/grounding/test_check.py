@@ -1,0 +1,149 @@
+"""Claims held against drawn pictures whose truth is known, and against what a renderer knows."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotation.grounding.check import ANY, MEASURED, Truth, contradictions, ground, tolerances
+from annotation.grounding.claims import builtin
+from annotation.measured.provider import describe
+from annotation.measuring.attributes import Attributes, attributes
+from annotation.models.providers import Evidence
+from schemas.rows import DefectFacts
+
+SIDE = 240
+FACTS = DefectFacts(extent_pct=20, width_pct=3, depth_pct=4, area_pct=1, position=[0, 0, 0], object_mm=200)
+
+
+def seen(x: int = 50, y: int = 40, a: int = 34, b: int = 4, degrees: float = 30, inside: int = 60) -> Attributes:
+    """A dark line in the upper left that rises to the right, unless told otherwise."""
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.ellipse(mask, (x, y), (a, b), -degrees, 0, 360, 1, -1)
+    picture = np.full((SIDE, SIDE, 3), 140, np.uint8)
+    picture[mask > 0] = inside
+    return attributes(picture, mask > 0)
+
+
+def verdicts(text: str, of: Attributes | None, truth: Truth | None = None) -> dict[str, str]:
+    return {c.claimed: c.verdict for c in ground(text, of, truth)}
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("It lies in the upper left.", True),
+        ("It lies in the lower right.", False),
+        ("It lies in the centre.", False),
+        ("It is not in the centre.", True),
+        ("It is not in the upper left.", False),
+        ("It is dark.", True),
+        ("It is bright.", False),
+        ("It is not dark.", False),
+        ("The sheet is brighter than it.", True),
+        ("It runs horizontally.", True),
+        ("It runs vertically.", False),
+        ("It rises to the right.", True),
+        ("It falls to the right.", False),
+        ("A single mark.", True),
+        ("Three marks.", False),
+        ("Many marks.", False),
+        ("It covers 0.7% of the image.", True),
+        ("It covers 20% of the image.", False),
+        ("It covers less than 1% of the image.", True),
+        ("It covers more than half of the image.", False),
+        ("It is tiny.", True),
+        ("It is thin.", True),
+        ("About 70 pixels long.", True),
+        ("About 300 pixels long.", False),
+        ("It spans the full width.", False),
+        ("It is line-like.", True),
+        ("It is round.", False),
+        ("It is strongly curved.", False),
+        ("It stands out clearly.", True),
+        ("It is barely visible.", False),
+        ("It blends in with the sheet.", False),
+    ],
+)
+def test_image_and_mask(text: str, right: bool) -> None:
+    assert set(verdicts(text, seen()).values()) == {"supported" if right else "contradicted"}
+
+
+@pytest.mark.parametrize("x", [80, 88, 100])
+def test_on_the_border_of_a_cell_either_name_will_do(x: int) -> None:
+    on_border = seen(x=x, y=40, a=14, b=14)
+    assert set(verdicts("In the upper left.", on_border).values()) == {"supported"}
+    assert set(verdicts("In the upper middle.", on_border).values()) == {"supported"}
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("A bulge.", "supported"),
+        ("A dent.", "contradicted"),
+        ("No bulge.", "contradicted"),
+        ("It is raised.", "supported"),
+        ("It is sunken.", "contradicted"),
+        ("It goes right through.", "contradicted"),
+        ("It is flat.", "contradicted"),
+        ("It is shallow.", "supported"),
+        ("It is about 20% of the vase's longest side long.", "supported"),
+        ("It is 80% of the vase's longest side long.", "contradicted"),
+        ("It is 40 mm long.", "supported"),
+        ("It is 20 cm long.", "contradicted"),
+        ("Raised by about 4% of the vase's longest side.", "supported"),
+        ("Raised by about 40% of the vase's longest side.", "contradicted"),
+    ],
+)
+def test_what_the_renderer_knows(text: str, verdict: str) -> None:
+    found = ground(text, None, Truth("bulge", FACTS))
+    assert verdict in {c.verdict for c in found}
+    assert verdict == "contradicted" or "contradicted" not in {c.verdict for c in found}
+
+
+def test_without_image_or_truth_nothing_can_be_checked() -> None:
+    text = "A dark dent in the upper left, raised, two pieces, 4 mm long, on the rim, along the rolling direction."
+    assert {c.verdict for c in ground(text, None)} == {"uncheckable"}
+    assert {c.measured for c in ground(text, None)} == {None}
+
+
+def test_where_there_is_no_defect_none_may_be_named() -> None:
+    assert verdicts("A scratch.", None, Truth("none")) == {"scratch": "contradicted"}
+    assert verdicts("No scratch.", None, Truth("none")) == {"not scratch": "supported"}
+
+
+def test_contradictions_are_named_for_the_next_try() -> None:
+    found = ground("A bright line in the lower right.", seen())
+    sentence = contradictions(found)
+    assert "“bright”" in sentence
+    assert "“lower right”" in sentence
+    assert "100% upper left" in sentence
+    assert "line" not in sentence.replace("“", "").split("measured")[0].split(";")[0]
+    assert contradictions(ground("A dark line.", seen())) == ""
+
+
+def test_every_value_of_the_vocabulary_is_judged_without_an_error() -> None:
+    known = {(r.dimension, r.value) for r in builtin().rules}
+    assert {d for d, _ in known} == {*MEASURED, "depth"}
+    assert set(tolerances()["places"]) <= {value for d, value in known if d == "location"}
+    assert set(ANY) <= {r.value for r in builtin().types}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(10, 230), st.integers(10, 230), st.integers(3, 90), st.integers(2, 60), st.floats(0, 180),
+    st.sampled_from(["bulge", "concavity", "hole", "scratch", "crack", "broken", "slag inclusion"]),
+    st.integers(0, 255), st.integers(0, 9),
+)  # fmt: skip
+def test_measured_sentences_are_never_contradicted(
+    x: int, y: int, a: int, b: int, degrees: float, defect: str, inside: int, candidate: int
+) -> None:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.ellipse(mask, (x, y), (a, b), -degrees, 0, 360, 1, -1)
+    picture = np.full((SIDE, SIDE, 3), 140, np.uint8)
+    picture[mask > 0] = inside
+    known = FACTS if defect in ("bulge", "concavity", "hole", "scratch", "crack", "broken") else None
+    text = describe(Evidence(picture, mask > 0, "vase", defect, known, x), candidate=candidate, temperature=0.9)
+    found = ground(text, attributes(picture, mask > 0, defect, known), Truth(defect, known))
+    assert contradictions(found) == "", text

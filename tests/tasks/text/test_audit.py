@@ -1,0 +1,133 @@
+"""The audit of captions that are there: lines good and bad, groups, images, the command."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from flows import cli
+from schemas.errors import CallError
+from tasks.text import audit as task
+
+
+def never(texts: list[str]) -> np.ndarray:
+    raise AssertionError("one text needs no encoder")
+
+
+def alike(texts: list[str]) -> np.ndarray:
+    """Every text as the same direction."""
+    return np.tile([[1.0, 0.0]], (len(texts), 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    mask = np.zeros((120, 160), np.uint8)
+    cv2.circle(mask, (30, 30), 12, 255, -1)
+    picture = np.full((120, 160, 3), 140, np.uint8)
+    picture[mask > 0] = 60
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    cv2.imwrite(str(tmp_path / "m.png"), mask)
+    cv2.imwrite(str(tmp_path / "short.png"), mask[:50])
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n????")
+    return tmp_path
+
+
+def written(folder: Path, *lines: object) -> Path:
+    file = folder / "captions.jsonl"
+    file.write_text("\n".join(x if isinstance(x, str) else json.dumps(x) for x in lines) + "\n")
+    return file
+
+
+GOOD = {
+    "id": "1",
+    "text": "A dark, roundish dent in the upper left.",
+    "image": "a.png",
+    "mask": "m.png",
+    "class": "dent",
+}
+
+
+def test_a_line_is_scored_and_its_claims_are_checked(folder: Path) -> None:
+    line = next(task.audit(written(folder, GOOD), never))
+    assert line.problem == ""
+    assert line.covers["location"] and line.covers["contrast"] and line.covers["shape"]
+    assert line.score == pytest.approx(0.6 * sum(line.covers.values()) / 5 + 0.4)
+    assert {c.verdict for c in line.claims} == {"supported"}
+    wrong = next(task.audit(written(folder, GOOD | {"text": "A bright hole in the lower right."}), never))
+    assert {c.dimension for c in wrong.claims if c.verdict == "contradicted"} == {"contrast", "type", "location"}
+
+
+def test_texts_of_one_image_in_a_row_are_compared(folder: Path) -> None:
+    file = written(folder, GOOD, GOOD | {"id": "2"}, {"id": "3", "text": "dark"})
+    first, second, other = task.audit(file, alike)
+    assert (first.diversity, second.diversity, other.diversity) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("not json", "is not JSON"),
+        ("[1]", "is not a JSON object"),
+        ({"id": "x"}, "has no `text`"),
+        ({"text": " "}, "has no `text`"),
+        ({"text": 5}, "has no `text`"),
+        ({"text": "dark", "image": 5}, "has a `image` that is no text"),
+        ({"text": "x" * 20_001}, "more than 20,000 characters"),
+        ("[" * 100_000, "is not JSON"),
+    ],
+)
+def test_lines_that_cannot_be_read_are_told_and_the_others_go_on(folder: Path, bad: object, reason: str) -> None:
+    first, second = task.audit(written(folder, bad, GOOD), never)
+    assert reason in first.problem
+    assert first.score is None
+    assert second.score is not None
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"image": "none.png"}, "none.png: no such file"),
+        ({"mask": "none.png"}, "none.png: no such file"),
+        ({"image": "none.png", "mask": ""}, "none.png: no such file"),
+        ({"mask": "short.png"}, "a.png: the mask is 160x50 pixels, its picture 160x120"),
+        ({"image": "broken.png"}, "broken.png: cannot be read as a picture"),
+        ({"image": "."}, "no such file"),
+        ({"image": "a\x00b"}, "no such file"),
+        ({"image": ""}, "has a mask but no image"),
+    ],
+)
+def test_without_a_usable_image_the_text_is_scored_all_the_same(
+    folder: Path, files: dict[str, str], reason: str
+) -> None:
+    line = next(task.audit(written(folder, GOOD | files), never))
+    assert reason in line.problem
+    assert line.score is not None
+    assert {c.verdict for c in line.claims if c.dimension != "type"} == {"uncheckable"}
+
+
+def test_missing_and_empty_files_are_wrong_calls(folder: Path) -> None:
+    with pytest.raises(CallError, match="no such file"):
+        next(task.audit(folder / "none.jsonl", never))
+    with pytest.raises(CallError, match="holds no line"):
+        next(task.audit(written(folder, "", " "), never))
+
+
+def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(written(folder, GOOD, "not json"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["captions", "audit", file, "--json"])
+    out, err = capsys.readouterr()
+    first, second = (json.loads(row) for row in out.splitlines())
+    assert ended.value.code in (0, None)
+    assert {first[d] for d in ("shape", "size", "depth", "location", "contrast")} <= {0, 1}
+    assert {"dimension", "said", "claimed", "verdict", "measured"} == set(first["claims"][0])
+    assert "is not JSON" in second["problem"]
+    assert "2 lines, 1 scored" in err
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["captions", "audit", file])
+    assert "1 with a problem" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["captions", "audit", str(folder / "none.jsonl")])
+    assert ended.value.code == 2

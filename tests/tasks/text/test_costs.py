@@ -1,0 +1,34 @@
+"""What describing will cost, from the price table."""
+
+import pytest
+
+from schemas.captions import Caption
+from schemas.errors import DefectoryError
+from tasks.text.costs import most_requests, text_cost
+
+WANT = Caption(provider="openai", model="gpt-4o")
+
+
+def test_measuring_costs_nothing() -> None:
+    found = text_cost(1000, Caption())
+    assert (found.requests, found.tokens_in, found.cost_usd) == (0, 0, 0)
+
+
+def test_a_batch_is_half_the_price() -> None:
+    online, batch = text_cost(7778, WANT), text_cost(7778, WANT.model_copy(update={"batch": True}))
+    assert (online.cost_usd, batch.cost_usd) == (online.online_usd, online.batch_usd)
+    assert batch.cost_usd == pytest.approx(online.cost_usd / 2, abs=0.01)
+    tokens = (7778 * most_requests(WANT) * (400 + 765), 7778 * most_requests(WANT) * 300)
+    assert (online.tokens_in, online.tokens_out) == tokens
+    assert online.cost_usd == pytest.approx((tokens[0] * 2.5 + tokens[1] * 10) / 1e6, abs=0.01)
+
+
+def test_smaller_pictures_cost_less() -> None:
+    """A picture within one tile of 512 pixels is 85 + 170 tokens."""
+    small = text_cost(10, WANT.model_copy(update={"image_side": 512}))
+    assert small.tokens_in == 10 * most_requests(WANT) * (400 + 255)
+
+
+def test_an_unknown_price_is_said_at_once() -> None:
+    with pytest.raises(DefectoryError, match="openai llama: its price is not known"):
+        text_cost(1, Caption(provider="openai", model="llama"))
