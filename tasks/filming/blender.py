@@ -195,8 +195,15 @@ def _watched(
     command: list[str], frames: Path, log: Path, stall_seconds: float, report: Callable[[int], None]
 ) -> int | None:
     """Exit code of one worker; None when it had to be killed because it made no progress."""
+    # Blender leaves a folder for temporary files behind in every process that does not end by its own clean-up.
+    temporary = log.with_name("temporary")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    temporary.mkdir(exist_ok=True)
+    environment = os.environ | {"TMPDIR": str(temporary.resolve())}
     with open(log, "ab") as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment
+        )
     try:
         last, since = (-1, 0), time.monotonic()
         while (code := process.poll()) is None:
@@ -216,6 +223,7 @@ def _watched(
         if process.poll() is None:
             process.kill()
             process.wait()
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _said(log: Path, start: int) -> str:

@@ -222,7 +222,10 @@ def workers(root: Path) -> list[int]:
     return found
 
 
-def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
+def test_a_killed_worker_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
     recipe = Recipe.model_validate(
         {
             "dataset": "tiny",
@@ -247,3 +250,4 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path) -> None:
     assert killed, "the worker was still at work when it was killed"
     assert rendered(root) == rendered(tmp_path / "whole")
     assert not list(root.glob("work/render/*/scratch")), "scratch frames are gone"
+    assert not list(elsewhere.iterdir()), "nothing of Blender is left in the system's folder for temporary files"

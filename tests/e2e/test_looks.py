@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 from functools import lru_cache
 from itertools import combinations
@@ -51,6 +52,18 @@ class Seen:
         return self.picture[self.mask == 0].astype(float)
 
 
+def rendered(folder: Path, jobs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What looks.py says of every job."""
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    (python,) = blender.interpreter("")
+    subprocess.run(
+        [python, Path(__file__).parent / "looks.py", folder],
+        env=os.environ | {"TMPDIR": str(folder)}, check=True, capture_output=True, timeout=500,
+    )  # fmt: skip
+    said: dict[str, dict[str, Any]] = json.loads((folder / "said.json").read_text())
+    return said
+
+
 def shot(folder: Path, looks: dict[str, dict[str, Any]]) -> dict[str, Seen | str]:
     """One frame of the vase for every look (what differs from a plain grey one in the studio), or the error."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,11 +76,8 @@ def shot(folder: Path, looks: dict[str, dict[str, Any]]) -> dict[str, Seen | str
         "floor": {"name": "concrete"}, "floor_seed": 1, "exposure_ev": 0.0,
     }  # fmt: skip
     jobs = {name: plain | {"scene": plain["scene"] | common | look} for name, look in looks.items()}
-    (folder / "jobs.json").write_text(json.dumps(jobs))
-    (python,) = blender.interpreter("")
-    subprocess.run([python, Path(__file__).parent / "looks.py", folder], check=True, capture_output=True, timeout=300)
     seen: dict[str, Seen | str] = {}
-    for name, said in json.loads((folder / "said.json").read_text()).items():
+    for name, said in rendered(folder, jobs).items():
         if "error" in said:
             seen[name] = said["error"]
             continue
@@ -256,9 +266,5 @@ def test_an_object_out_of_frame_is_refused(tmp_path: Path) -> None:
     drawn = scenes.choose(np.random.default_rng(4), WANT)
     aside = scenes.orbit(drawn, vase().shape.vertices, WANT)
     away = dataclasses.replace(aside, look_at=aside.look_at + np.array([0, 0, 9.0]))
-    (tmp_path / "jobs.json").write_text(
-        json.dumps({"away": dataclasses.asdict(job(vase(), drawn, away, WANT, tmp_path, seed=7))})
-    )
-    (python,) = blender.interpreter("")
-    subprocess.run([python, Path(__file__).parent / "looks.py", tmp_path], check=True, capture_output=True, timeout=120)
-    assert "the object is not in frame" in json.loads((tmp_path / "said.json").read_text())["away"]["error"]
+    said = rendered(tmp_path, {"away": dataclasses.asdict(job(vase(), drawn, away, WANT, tmp_path, seed=7))})
+    assert "the object is not in frame" in said["away"]["error"]

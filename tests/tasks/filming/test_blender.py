@@ -166,6 +166,23 @@ def wait_for(condition, seconds: float = 20.0) -> None:  # type: ignore[no-untyp
         time.sleep(0.05)
 
 
+def test_what_a_worker_leaves_in_its_temporary_folder_goes_with_it(worker, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    folder = tmp_path / "work"
+    left = folder / "temporary" / "blender_of_a_killed_run"
+    left.mkdir(parents=True)
+    body = """
+        temporary = Path(os.environ["TMPDIR"])
+        (job_file.parent / "seen").write_text(" ".join(map(str, (temporary, *temporary.iterdir()))))
+        (temporary / "blender_1").mkdir()
+        render(2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    blender.run(job(), folder, worker=worker(body))
+    assert starts(folder) == 3
+    assert (folder / "seen").read_text() == str(folder / "temporary"), "inside the job's folder, and empty"
+    assert not (folder / "temporary").exists()
+
+
 def test_an_error_in_the_parent_leaves_no_worker_behind(worker, tmp_path) -> None:  # type: ignore[no-untyped-def]
     def interrupted(done: int, total: int) -> None:
         raise KeyboardInterrupt
