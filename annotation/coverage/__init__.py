@@ -9,6 +9,7 @@ say something and the ones that only look like it; and what a small encoder lear
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -43,7 +44,7 @@ def found(text: str, book: Rulebook | None = None) -> dict[str, list[Span]]:
 def found_by_rules(text: str, book: Rulebook | None = None) -> dict[str, list[Span]]:
     """`found` as the rules alone have it."""
     book = book or rules()
-    return _ruled(worded(text, book.spelling), book)[0]
+    return _ruled(worded(text, book.spelling), book).says
 
 
 def _found(texts: Sequence[str], book: Rulebook | None) -> list[dict[str, list[Span]]]:
@@ -53,25 +54,33 @@ def _found(texts: Sequence[str], book: Rulebook | None) -> list[dict[str, list[S
     read = [span.text for spans in clauses for span in spans] if book.learned else []
     logits = iter(understanding.logits(read))
     return [
-        _weighed(*_ruled(wording, book), spans, list(islice(logits, len(spans))))
+        _weighed(_ruled(wording, book), spans, list(islice(logits, len(spans))))
         for wording, spans in zip(wordings, clauses, strict=True)
     ]
 
 
-def _weighed(
-    ruled: dict[str, list[Span]], struck: dict[str, list[Span]], clauses: list[Span], logits: list[np.ndarray]
-) -> dict[str, list[Span]]:
+@dataclass(frozen=True)
+class Ruled:
+    """What the rules find in a text."""
+
+    says: dict[str, list[Span]]
+    """Per dimension what sets its bit."""
+    struck: dict[str, list[Span]]
+    """Per dimension with a reader what only looks as if it did."""
+    plain: list[Span]
+    """Names of defects with the adjectives before them, in which the rules are not overruled."""
+
+
+def _weighed(ruled: Ruled, clauses: list[Span], logits: list[np.ndarray]) -> dict[str, list[Span]]:
     """What rules and reader, weighed against one another, find in the clauses of a text."""
-    both: dict[str, list[Span]] = {}
-    for name, spans in ruled.items():
-        if name not in struck:
-            both[name] = spans
-            continue
+    both = dict(ruled.says)
+    for name, struck in ruled.struck.items():
         both[name] = []
         side = DIMENSIONS.index(name)
         for clause, said in zip(clauses, logits, strict=True):
-            named = _within(spans, clause)
-            if understanding.says(side, float(said[side]), bool(named), bool(_within(struck[name], clause))):
+            named = _within(ruled.says[name], clause)
+            plain = any(_within(named, phrase) for phrase in ruled.plain)
+            if plain or understanding.says(side, float(said[side]), bool(named), bool(_within(struck, clause))):
                 both[name] += named or [clause]
     return both
 
@@ -80,13 +89,13 @@ def _within(spans: list[Span], clause: Span) -> list[Span]:
     return [span for span in spans if clause.start <= span.start < clause.end]
 
 
-def _ruled(wording: Wording, book: Rulebook) -> tuple[dict[str, list[Span]], dict[str, list[Span]]]:
-    """What sets the bit of each dimension by the rules, and of those with a reader the words that are struck out."""
+def _ruled(wording: Wording, book: Rulebook) -> Ruled:
     line = _without(wording.line, book.ignore)
     lines = {name: _without(line, side.ignore) for name, side in book.dimensions.items()}
-    return (
+    return Ruled(
         {name: _spans(wording, lines[name], side) for name, side in book.dimensions.items()},
         {name: [wording.span(*m.span()) for m in STRUCK.finditer(lines[name])] for name in book.learned},
+        [wording.span(*m.span()) for m in book.plain.finditer(line)],
     )
 
 

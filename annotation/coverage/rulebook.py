@@ -74,6 +74,8 @@ class Rulebook:
     spelling: Spelling
     ignore: tuple[re.Pattern[str], ...]
     dimensions: dict[str, Rules]
+    plain: re.Pattern[str]
+    """A noun phrase whose head is the name of a defect: what is said in it is said of the defect."""
     learned: frozenset[str]
     """Dimensions whose rules are the built-in ones: for these there is a learned reader beside them."""
 
@@ -131,6 +133,13 @@ def _parsed(text: str, name: str, checked: bool = False) -> RuleFile:
     return file
 
 
+PLAIN = (
+    r"an? (?:(?!(?:of|in|on|that|with|the|to|would|and \w+ <thing>) )[^ .;:#]+ ){1,5}?"
+    r"(?!it|they)(?:<thing>|areas? of|[^ ]{0,9}#+ #+)"
+)
+"""The name of a defect after its article and at least one word; a name that is struck out stands there as blots."""
+
+
 UNLIMITED = re.compile(r"(?<!\\w)(?<!\\)(?:[*+]|\{\d+,\})")
 """A repetition without a limit, of anything but `\\w`: on unlucky texts such patterns take for ever."""
 
@@ -180,7 +189,8 @@ def _compiled(files: list[tuple[str, RuleFile]], learned: frozenset[str]) -> Rul
     phrases = [p for _, dimension in dimensions.values() for p in dimension.says] + list(fragments.values())
     cues = frozenset(w for words in lexica.values() for w in words if len(w) > 3)
     cues |= frozenset(re.findall(r"(?<![\\\w])[a-z]{5,}(?![\w\\])", " ".join(phrases)))
-    return Rulebook(Spelling(spelling, parts, cues, frozenset(known)), ignore, compiled, learned)
+    plain = pattern(PLAIN, fragments, "plain")
+    return Rulebook(Spelling(spelling, parts, cues, frozenset(known)), ignore, compiled, plain, learned)
 
 
 def _lexicon(lexicon: Lexicon) -> frozenset[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from annotation.coverage.encoder import Reader
 
 FILE = "weights.npz"
-DENIES = (-2.0, -2.0, -2.0, -1.5, -2.0)
+DENIES = (-3.5, -2.0, -2.0, -2.0, -2.0)
 """Per side, the logit up to which the reader overrules a rule that matches."""
 INSISTS = (1.5, 1.0, 1.0, 1.5, 0.75)
 """Per side, the logit above which the reader sets the bit though no rule matches. Both were fitted on

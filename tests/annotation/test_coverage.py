@@ -33,6 +33,7 @@ CASES = [
     ("A star-shaped flaw.", "S"),
     ("The scratch runs diagonally.", "S"),
     ("It is tiny.", "Z"),
+    ("A hairline crack.", "Z"),
     ("The mark is about 12 px across.", "Z"),
     ("It spans most of the width.", "Z"),
     ("The defect takes up a quarter of the picture.", "Z"),
@@ -141,9 +142,19 @@ def test_what_is_said_plainly_of_a_defect_counts(subject: str, said: str, side: 
     assert covered(f"{subject} {'are' if subject.endswith('s') else 'is'} {said}.")[side]
 
 
-@pytest.mark.xfail(strict=True, reason="the reader takes it for a class name")
-def test_a_hairline_is_a_size() -> None:
-    assert covered("A hairline crack.")["size"]
+@pytest.mark.parametrize("name", ["bulge", "oil spot", "hole", "area of red iron", "crescent gap"])
+@pytest.mark.parametrize(
+    ("said", "side"),
+    [
+        ("drawn-out", "shape"),
+        ("straight", "shape"),
+        ("fairly small", "size"),
+        ("shallow", "depth"),
+        ("pale", "contrast"),
+    ],
+)
+def test_an_adjective_before_a_class_name_counts(name: str, said: str, side: str) -> None:
+    assert covered(f"There is a {said} {name} on the vase that is like the surface around it.")[side]
 
 
 def test_a_text_covers_what_its_parts_cover_when_full_stops_part_them() -> None:
