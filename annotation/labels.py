@@ -34,15 +34,27 @@ def standing(annotations: Iterable[Annotation], withdrawn: bool = False) -> list
     the rows before it, so that what they judged stands again; withdrawals themselves are among the rows only if
     asked for. Give all rows of the tasks in question.
     """
+    founded, taken_back = _founded(annotations)
+    # What somebody took back supersedes nothing, so that what it was about stands again.
+    heard = [(a, before) for a, before in founded if a.status != WITHDRAWN and a.id not in taken_back]
+    superseded = taken_back.union(b.id for _, before in heard for b in before)
+    return [a for a, _ in founded if a.id not in superseded and (withdrawn or a.status != WITHDRAWN)]
+
+
+def spoken(annotations: Iterable[Annotation]) -> list[Annotation]:
+    """The rows that were said and not taken back, superseded ones among them; as `standing`, without what is gone."""
+    founded, taken_back = _founded(annotations)
+    return [a for a, _ in founded if a.status != WITHDRAWN and a.id not in taken_back]
+
+
+def _founded(annotations: Iterable[Annotation]) -> tuple[list[tuple[Annotation, list[Annotation]]], set[str]]:
+    """The rows whose chain is whole, each with it, and the ids of those that their authors took back."""
     by_id = {a.id: a for a in annotations}
     founded = [(a, before) for a in by_id.values() if (before := chain(a, by_id)) is not None]
     taken_back = {
         b.id for a, before in founded if a.status == WITHDRAWN for b in before if b.author == a.author
     }  # fmt: skip
-    # What somebody took back supersedes nothing, so that what it was about stands again.
-    spoken = [(a, before) for a, before in founded if a.status != WITHDRAWN and a.id not in taken_back]
-    superseded = taken_back.union(b.id for _, before in spoken for b in before)
-    return [a for a, _ in founded if a.id not in superseded and (withdrawn or a.status != WITHDRAWN)]
+    return founded, taken_back
 
 
 def chain(a: Annotation, by_id: dict[str, Annotation]) -> list[Annotation] | None:

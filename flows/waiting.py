@@ -24,7 +24,7 @@ from flows import events
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from tasks import review
-from tasks.waiting import Standing, look
+from tasks.review.waiting import Standing, look
 from tasks.workspace import Workspace
 
 ROUND, WATCH = "review-round", "review-watch"

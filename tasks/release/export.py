@@ -236,14 +236,17 @@ def _review(con: duckdb.DuckDBPyConnection, recipe: Recipe, incomplete: dict[str
         SELECT * EXCLUDE (masks) FROM annotations
         WHERE task IN ('visible_interval', 'caption')
           AND sample IN (SELECT sample FROM annotations WHERE author_kind = 'person')
+        ORDER BY sample, id
     """
-    found = gate(reviewable, manifest.rows(con, Annotation, judged), want.round, want.min_accepted, JUDGED[recipe.kind])
+    rows, tasks = manifest.rows(con, Annotation, judged), JUDGED[recipe.kind]
+    found = gate(reviewable, rows, want.round, want.min_accepted, tasks, want.annotators)
     batches = manifest.rows(con, Batch, "SELECT * FROM batches ORDER BY id")
     verdicts = manifest.rows(con, Verdict, "SELECT * FROM verdicts WHERE batch IS NOT NULL ORDER BY id")
-    rounds = passing.gate(reviewable, JUDGED[recipe.kind], batches, verdicts, want.quality)
+    rounds = passing.gate(reviewable, tasks, batches, verdicts, want.quality)
+    verdicts_of = "a verdict" if want.annotators == 1 else f"{want.annotators} people's verdicts"
     stands = (
         f"Round {want.round}: of {found.clips} {recipe.kind}s {found.judged} were judged, {found.accepted} accepted, "
-        f"{found.corrected} corrected, {found.rejected} rejected. It takes a verdict on every {recipe.kind}, and "
+        f"{found.corrected} corrected, {found.rejected} rejected. It takes {verdicts_of} on every {recipe.kind}, and "
         f"{want.min_accepted:.0%} of them accepted or corrected."
         if found.judged
         else f"Nobody has reviewed it: round {want.round} has no verdict yet."

@@ -3,16 +3,16 @@
 Both directions can be repeated at any time. The caller holds the workspace's lock.
 """
 
-from tasks.review.gate import JUDGED, NEEDED, TASKS, Gate, gate, judged, missing, progress, reviewable
+from tasks.review.gate import JUDGED, NEEDED, TASKS, Gate, gate, judged, missing, progress
 from tasks.review.items import items
 from tasks.review.pull import PullReport, pull, review, take
 from tasks.review.push import PushReport, push
 from tasks.review.server import Server, configured, connect, home
 from tasks.review.status import ReviewStatus, status
-from tasks.review.work import Work, of_batch, works
+from tasks.review.work import Work, annotators, of_batch, works
 
 __all__ = [
-    "JUDGED", "NEEDED", "TASKS", "Gate", "PullReport", "PushReport", "ReviewStatus", "Server", "Work", "configured",
-    "connect", "gate", "home", "items", "judged", "missing", "of_batch", "progress", "pull", "push", "review",
-    "reviewable", "status", "take", "works",
+    "JUDGED", "NEEDED", "TASKS", "Gate", "PullReport", "PushReport", "ReviewStatus", "Server", "Work", "annotators",
+    "configured", "connect", "gate", "home", "items", "judged", "missing", "of_batch", "progress", "pull", "push",
+    "review", "status", "take", "works",
 ]  # fmt: skip

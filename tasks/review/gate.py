@@ -1,11 +1,16 @@
 """How far a round is, and whether it has passed."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from annotation.labels import Labels, current, standing
+from annotation.agreement.people import answers
+from annotation.labels import Labels, current, spoken, standing
+from schemas.errors import CallError
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, Sample
+from schemas.rows import Annotation
+from tasks.review.said import said
 from tasks.workspace import Workspace
 
 JUDGED = {"clip": ("visible_interval", "caption"), "image": ("caption",)}
@@ -14,6 +19,8 @@ TASKS = JUDGED["clip"]
 
 NEEDED = {kind: ("defect_type", "object", *tasks) for kind, tasks in JUDGED.items()}
 """The annotation tasks without which a sample is not complete: it is neither reviewed nor released."""
+
+OUTCOMES = ("rejected", "corrected", "accepted")
 
 
 @dataclass(frozen=True)
@@ -33,22 +40,21 @@ def missing(labels: Labels, kind: str = "clip") -> list[str]:
     return [task for task in NEEDED[kind] if task not in labels.by_task and task not in labels.rejected]
 
 
-def reviewable(samples: Iterable[Sample], annotations: Iterable[Annotation]) -> list[Sample]:
-    """The samples that a round has to judge: those that nothing is `missing` from.
-
-    What could not be labelled was never shown to anybody, so it does not hold up the others. Give all rows
-    of the needed tasks.
-    """
-    labels = current(annotations)
-    return [s for s in samples if not missing(labels.get(s.id, Labels()), s.kind)]
-
-
 def progress(workspace: Workspace, recipe: Recipe) -> Gate:
-    """Where the recipe's round stands by the tables alone; what a release of them would be told."""
-    rows = [a for a in workspace.rows(Annotation) if a.task in NEEDED[recipe.kind]]
-    samples = reviewable(workspace.rows(Sample), rows)
-    ids = (s.id for s in samples)
-    return gate(ids, rows, recipe.review.round, recipe.review.min_accepted, JUDGED[recipe.kind])
+    """Where the recipe's round stands by the tables alone; what a release of them would be told.
+
+    What could not be labelled was never shown to anybody, so it does not hold up the others.
+    """
+    want, tasks = recipe.review, JUDGED[recipe.kind]
+
+    def outcomes() -> Iterator[str | None]:
+        for part in said(workspace, NEEDED[recipe.kind]):
+            for sample in part.samples:
+                rows = part.annotations[sample.id]
+                if not missing(current(rows).get(sample.id, Labels()), sample.kind):
+                    yield outcome(rows, want.round, tasks, want.annotators)
+
+    return tallied(outcomes(), want.min_accepted)
 
 
 def judged(workspace: Workspace, recipe: Recipe) -> tuple[int, int]:
@@ -59,30 +65,53 @@ def judged(workspace: Workspace, recipe: Recipe) -> tuple[int, int]:
 
 def gate(
     samples: Iterable[str], annotations: Iterable[Annotation], round_: int, min_accepted: float,
-    tasks: tuple[str, ...] = TASKS,
+    tasks: Sequence[str] = TASKS, annotators: int = 1,
 ) -> Gate:  # fmt: skip
-    """The release gate over the given sample ids.
+    """The release gate over the given sample ids, by rows that come sample by sample.
 
-    A sample is judged when people's standing rows of the round cover all `tasks`. It counts as rejected if
-    anybody rejected one, else as corrected if anybody changed one, else as accepted. Passed: all
-    are judged, there is at least one, and the share not rejected is at least `min_accepted`.
+    Passed: all are judged, there is at least one, and the share not rejected is at least `min_accepted`. Raises
+    CallError for rows of a sample that come in several places.
     """
-    said: dict[str, dict[str, set[str]]] = {s: {} for s in samples}
-    for a in standing(annotations):
-        if a.author_kind == "person" and a.round == round_ and a.task in tasks and a.sample in said:
-            said[a.sample].setdefault(a.task, set()).add(a.status)
-    outcomes = [
-        next(s for s in ("rejected", "corrected", "accepted") if any(s in verdicts for verdicts in by_task.values()))
-        for by_task in said.values()
-        if by_task.keys() == set(tasks)
-    ]
-    rejected = outcomes.count("rejected")
-    enough = len(outcomes) - rejected >= min_accepted * len(said) - 1e-9
+    found: dict[str, str | None] = dict.fromkeys(samples)
+    seen: set[str] = set()
+    for sample, of_it in groupby(annotations, key=lambda a: a.sample):
+        if sample in seen:
+            raise CallError(f"sample {sample}: its rows come in several places; give the annotations sorted by sample")
+        seen.add(sample)
+        if sample in found:
+            found[sample] = outcome(list(of_it), round_, tasks, annotators)
+    return tallied(found.values(), min_accepted)
+
+
+def tallied(outcomes: Iterable[str | None], min_accepted: float) -> Gate:
+    """The gate over samples with these outcomes."""
+    counts = Counter(outcomes)
+    clips, done = counts.total(), counts.total() - counts[None]
+    enough = done - counts["rejected"] >= min_accepted * clips - 1e-9
     return Gate(
-        passed=bool(said) and len(outcomes) == len(said) and enough,
-        clips=len(said),
-        judged=len(outcomes),
-        accepted=outcomes.count("accepted"),
-        corrected=outcomes.count("corrected"),
-        rejected=rejected,
-    )
+        passed=bool(clips) and done == clips and enough, clips=clips, judged=done, accepted=counts["accepted"],
+        corrected=counts["corrected"], rejected=counts["rejected"],
+    )  # fmt: skip
+
+
+def outcome(rows: Sequence[Annotation], round_: int, tasks: Sequence[str], annotators: int = 1) -> str | None:
+    """What people's verdicts of a round on one sample come to, by all rows of the sample; None until it is judged.
+
+    It is judged when as many people as are asked for have said something on each of `tasks`. It counts as rejected if
+    anybody rejected one, else as corrected if anybody changed one, else as accepted; what somebody decided between
+    several answers counts in their place.
+    """
+    if any(len(people(rows, task, round_)) < annotators for task in tasks):
+        return None
+    stands = {a.status for a in standing(rows) if a.author_kind == "person" and a.round == round_ and a.task in tasks}
+    return next((status for status in OUTCOMES if status in stands), None)
+
+
+def people(rows: Iterable[Annotation], task: str, round_: int, batch: str | None = None) -> set[str]:
+    """Who has independently answered about one sample in a round, and in a batch if one is named: whoever decided
+    between answers saw them, and is not among them. Give all rows of the task."""
+    heard = [
+        a for a in spoken(a for a in rows if a.task == task)
+        if a.round == round_ and a.status != "candidate" and batch in (None, a.batch)
+    ]  # fmt: skip
+    return {a.author for a in answers(heard)}

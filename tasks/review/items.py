@@ -1,6 +1,5 @@
 """What a piece of work puts before reviewers, shard by shard."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,8 +11,9 @@ from schemas.errors import CallError, DefectoryError
 from schemas.rows import Annotation, Batch, Media, Sample, Verdict
 from tasks.quality import adjudication, passing
 from tasks.review.gate import NEEDED, missing
+from tasks.review.said import said
 from tasks.review.work import Work
-from tasks.workspace import Ref, Workspace
+from tasks.workspace import Workspace
 
 FACTS = ("defect_type", "visible_interval", "caption")
 """Annotation tasks whose measurements are shown beside descriptions."""
@@ -21,14 +21,6 @@ FACTS = ("defect_type", "visible_interval", "caption")
 
 FROM_NOTHING = {"mask", "box", "scene", "safety_level"}
 """Annotation tasks that people can do where no machine has said anything."""
-
-
-def by_shard(workspace: Workspace) -> dict[str, list[Ref]]:
-    """The current shards by their key: what is said of a sample stands under the key of the shard that made it."""
-    found: dict[str, list[Ref]] = defaultdict(list)
-    for ref in workspace.current():
-        found[ref.key].append(ref)
-    return found
 
 
 def items(workspace: Workspace, work: Work, media_root: Path, shards: Collection[str] | None = None) -> Iterator[Item]:
@@ -43,20 +35,12 @@ def items(workspace: Workspace, work: Work, media_root: Path, shards: Collection
         )
     place = workspace.root.relative_to(media_root)
     remarks = _remarks(workspace, work)
-    wanted = set(work.batch.samples) if work.batch else None
-    for key, refs in by_shard(workspace).items():
-        if shards is not None and key not in shards:
-            continue
-        samples = [s for s in workspace.rows(Sample, refs) if wanted is None or s.id in wanted]
-        if not samples:
-            continue
-        tasks = {*work.tasks, *FACTS, *NEEDED[samples[0].kind]}
-        rows: dict[str, list[Annotation]] = defaultdict(list)
-        for a in workspace.rows(Annotation, refs, task=tasks):
-            rows[a.sample].append(a)
-        addresses = {m.id: _address(place, m.path) for m in workspace.rows(Media, refs)}
-        for sample in samples:
-            if found := _item(sample, rows[sample.id], work, addresses, remarks.get(sample.id, ())):
+    tasks = {*work.tasks, *FACTS, *(task for needed in NEEDED.values() for task in needed)}
+    for part in said(workspace, tasks, shards, set(work.batch.samples) if work.batch else None):
+        addresses = {m.id: _address(place, m.path) for m in workspace.rows(Media, part.refs)}
+        for sample in part.samples:
+            rows = part.annotations[sample.id]
+            if found := _item(sample, rows, work, addresses, remarks.get(sample.id, ())):
                 yield found
 
 
@@ -100,8 +84,8 @@ def judged_of(rows: list[Annotation], work: Work) -> dict[str, Annotation]:
     before = [a for a in relevant if a.author_kind != "person" or _earlier(a, work)]
     machine = [a for a in before if a.author_kind != "person"]
     found: dict[str, Annotation] = {}
-    for said in (machine, before) if len(before) > len(machine) else (machine,):
-        for labels in current(said).values():
+    for heard in (machine, before) if len(before) > len(machine) else (machine,):
+        for labels in current(heard).values():
             found |= labels.by_task
     if "match" in work.tasks and "match" not in found:
         # What an image is said to show is what its match is about.

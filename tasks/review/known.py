@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.digests import digest
-from tasks.review.items import by_shard
 from tasks.review.marks import LATER
 from tasks.review.projects import Task, listed, newest
+from tasks.review.said import at_large, by_shard
 from tasks.review.server import Server
 from tasks.review.work import Work
 from tasks.workspace import Workspace, write_atomic
@@ -57,7 +57,8 @@ class Known:
 
     def changed(self, workspace: Workspace) -> set[str]:
         """The shards whose parts are others now; what is known of those, and of shards that are gone, is forgotten."""
-        now = {key: digest([f"{r.stage} {r.name}" for r in refs if r.stage not in LATER])
+        large = at_large(workspace)
+        now = {key: digest([f"{r.stage} {r.name}" for r in (*refs, *large) if r.stage not in LATER])
                for key, refs in by_shard(workspace).items()}  # fmt: skip
         self.offered = {key: kept for key, kept in self.offered.items() if now.get(key) == kept[0]}
         new = now.keys() - self.offered.keys()

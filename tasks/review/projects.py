@@ -16,7 +16,7 @@ from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from schemas.rows import Sample
 from tasks.review.server import Server, pages
-from tasks.review.work import Work
+from tasks.review.work import Work, annotators
 from tasks.workspace import Workspace
 
 FREQUENT = 9
@@ -66,7 +66,7 @@ def create(workspace: Workspace, recipe: Recipe, server: Server, work: Work, num
         show_instruction=False,
         show_collab_predictions=True,
         model_version=MODEL_VERSION,
-        maximum_annotations=annotators(recipe, work),
+        maximum_annotations=annotators(recipe, work.batch),
         enable_empty_annotation=False,
         sampling="Sequential sampling",
     )
@@ -78,11 +78,6 @@ def _description(workspace: Workspace, recipe: Recipe, server: Server, work: Wor
         f"{work.project.title}. {marker(workspace, recipe, server, work)} [configuration {digest(config)}]"
         + (f" {work.batch.reason[:300]}" if work.batch else "")
     )  # fmt: skip
-
-
-def annotators(recipe: Recipe, work: Work) -> int:
-    """How many people are to answer each task."""
-    return recipe.review.annotators if work.batch is None or work.batch.kind not in ("quality", "adjudication") else 1
 
 
 def bring_up_to_date(
@@ -97,7 +92,7 @@ def bring_up_to_date(
             "label_config": config, "description": _description(workspace, recipe, server, work, config),
         }  # fmt: skip
         theirs = config
-    if there.maximum_annotations != (wanted := annotators(recipe, work)):
+    if there.maximum_annotations != (wanted := annotators(recipe, work.batch)):
         changes["maximum_annotations"] = wanted
     if changes:
         server.client.projects.update(id=project.id, **changes)
@@ -145,24 +140,33 @@ def url_of(server: Server, project: int) -> str:
 
 
 def listed(
-    server: Server, project: int, include: str, since: datetime | None = None, answered: bool = False
+    server: Server, project: int, include: str, since: datetime | None = None, answers: int = 0
 ) -> Iterator[Any]:
     """The tasks of a project with the fields of `include` only: a page of whole tasks takes four times as long.
 
-    `since` gives only those that have changed after it, by the server's clock; `answered` only those with answers.
+    `since` gives only those that have changed after it, by the server's clock; `answers` only those with so many.
     """
     wanted: list[dict[str, Any]] = []
     if since is not None:
         at = since.isoformat().replace("+00:00", "Z")
         wanted.append(_filter("updated_at", "Datetime", at))
-    if answered:
-        wanted.append(_filter("total_annotations", "Number", 0))
+    if answers:
+        wanted.append(_filter("total_annotations", "Number", answers - 1))
     query = json.dumps({"filters": {"conjunction": "and", "items": wanted}}) if wanted else None
     ask = partial(
-        server.client.tasks.list, project=project, fields="task_only", include=include, query=query, resolve_uri=False,
-        page_size=PAGE,
+        server.client.tasks.list, project=project, fields="all" if "annotators" in include else "task_only",
+        include=include, query=query, resolve_uri=False, page_size=PAGE,
     )  # fmt: skip
     yield from pages(server, ask)
+
+
+def answered(server: Server, project: Any, tasks: Iterable[Task], people: int) -> int:
+    """How many of the project's tasks so many different people have answered: one may have done so several times."""
+    several = [t.id for t in tasks if t.answered >= people]
+    if people == 1 or not several:
+        return len(several)
+    who = {t.id: len(set(t.annotators or ())) for t in listed(server, project.id, "id,annotators", answers=people)}
+    return sum(who.get(t, 0) >= people for t in several)
 
 
 def _filter(column: str, kind: str, above: str | int) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from annotation.labels import WITHDRAWN
 from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Row, Verdict
-from tasks.review.items import by_shard, items
+from tasks.review.items import items
 from tasks.review.marks import Marks
 from tasks.review.projects import find, listed, url_of
 from tasks.review.rows import EARLIER, Given, History, checked, earlier, given_of, rows_of, withdrawals
+from tasks.review.said import at_large, by_shard
 from tasks.review.server import Server, speaking
 from tasks.review.work import Work, works
 from tasks.stage import Context, Shard, execute, stage
@@ -108,7 +109,7 @@ def _changed(
     """Our answered tasks that have changed (or just all of ours), and when the last of them did."""
     found, last = [], since
     include = "id,data,total_annotations,updated_at"
-    for t in listed(server, project, include, since and since - MARGIN, answered=not everything):
+    for t in listed(server, project, include, since and since - MARGIN, answers=0 if everything else 1):
         last = max(last or t.updated_at, t.updated_at)
         if isinstance(t.data, dict) and isinstance(sample := t.data.get("sample"), str):
             found.append(Changed(int(t.id), sample, str(t.data.get("shard")), bool(t.total_annotations)))
@@ -168,7 +169,7 @@ def take(
     wanted = {s for s, _ in answers} | there.keys()
     by_sample = {i.sample.id: i for i in items(workspace, work, server.media_root, keys) if i.sample.id in wanted}
     refs = [ref for key, of_it in by_shard(workspace).items() if key in keys for ref in of_it]
-    rows = workspace.rows(Annotation, refs, task=work.tasks)
+    rows = workspace.rows(Annotation, [*refs, *at_large(workspace)], task=work.tasks, sample=wanted)
     history = History.of(work, rows, workspace.rows(Verdict, refs))
     new: dict[str, list[Row]] = defaultdict(list)
     outdated: dict[str, set[str]] = defaultdict(set)

@@ -1,7 +1,7 @@
 """To the reviewers: a push adds what is missing, brings tasks up to date that nobody has touched, and leaves all
 others alone."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from annotation.labelling.project import Item
-from annotation.labels import standing
 from schemas.errors import BadInput, WorkerError
 from schemas.recipe import Recipe
-from schemas.rows import Annotation
+from tasks.review.gate import people
 from tasks.review.items import contradicted, items, task_of
 from tasks.review.known import Known
 from tasks.review.projects import (
@@ -26,8 +25,9 @@ from tasks.review.projects import (
     url_of,
     validate,
 )
+from tasks.review.said import said
 from tasks.review.server import Server, speaking
-from tasks.review.work import Work, works
+from tasks.review.work import Work, annotators, works
 from tasks.workspace import Workspace, write_atomic
 
 BATCH = 500
@@ -155,12 +155,13 @@ class Sending:
         """Samples that as many people have answered as are wanted."""
         if self.work.judges or not self.workspace.current("review"):
             return set()
-        who: dict[str, set[str]] = defaultdict(set)
-        batch = self.work.batch.id if self.work.batch else None
-        for a in standing(self.workspace.rows(Annotation, task=self.work.tasks)):
-            if a.author_kind == "person" and a.round == self.work.round and a.batch == batch:
-                who[a.sample].add(a.author)
-        return {sample for sample, people in who.items() if len(people) >= self.recipe.review.annotators}
+        batch, needed = self.work.batch.id if self.work.batch else None, annotators(self.recipe, self.work.batch)
+        return {
+            sample
+            for part in said(self.workspace, self.work.tasks)
+            for sample, rows in part.annotations.items()
+            if any(len(people(rows, t, self.work.round, batch)) >= needed for t in self.work.tasks)
+        }
 
     def _add(self, project: Any) -> None:
         args = self.workspace, self.recipe, self.server, self.work

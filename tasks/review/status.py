@@ -6,9 +6,9 @@ from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
 from tasks.review.gate import progress
 from tasks.review.known import Known
-from tasks.review.projects import annotators, by_sample, find, url_of
+from tasks.review.projects import answered, by_sample, find, url_of
 from tasks.review.server import Server, speaking
-from tasks.review.work import works
+from tasks.review.work import annotators, works
 from tasks.workspace import Workspace
 
 
@@ -18,7 +18,7 @@ class ReviewStatus:
     round: int
     tasks: int
     done: int
-    """Tasks that as many people have answered as are asked to."""
+    """Tasks that as many different people have answered as are asked to."""
     waiting: int
     accepted: int
     """Clips by their pulled verdicts, like the next two."""
@@ -40,7 +40,9 @@ def status(workspace: Workspace, recipe: Recipe, server: Server) -> ReviewStatus
             known = Known.of(workspace, work)
             found, _ = by_sample(t for p in there for t in known.tasks(server, p))
             tasks += len(found)
-            done += sum(t.answered >= annotators(recipe, work) for t in found.values())
+            for p in there:
+                of_it = [t for t in found.values() if t.project == p.id]
+                done += answered(server, p, of_it, annotators(recipe, work.batch))
     if not urls:
         raise DefectoryError(f"{workspace.root}: nothing was sent to {server.url} for round {round_}; push first")
     now = progress(workspace, recipe)

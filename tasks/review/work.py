@@ -76,3 +76,8 @@ def of_batch(batch: Batch) -> Work:
         raise CallError(f"batch {batch.id}: no labelling project asks about `{batch.task}`; make it of another task")
     tasks = (batch.task,) if batch.kind == "adjudication" else PROJECTS[name].judges
     return Work(PROJECTS[name], batch.round, tasks, batch)
+
+
+def annotators(recipe: Recipe, batch: Batch | None) -> int:
+    """How many people are to answer each task of a round, or of a batch: verdicts and decisions are one person's."""
+    return 1 if batch and batch.kind in ("quality", "adjudication") else recipe.review.annotators

@@ -149,6 +149,8 @@ class Desk:
             found = [t for t in found if t[column] > above]
         if asked.get("ordering") == ["-tasks:updated_at"]:
             found.sort(key=lambda t: t["updated_at"], reverse=True)
+        if "annotators" in query.get("include", [""])[0]:
+            found = [t | {"annotators": sorted({a["completed_by"] for a in t["annotations"]})} for t in found]
         size, page = int(query["page_size"][0]), int(query.get("page", ["1"])[0])
         return {"tasks": found[(page - 1) * size : page * size], "total": len(found), "total_annotations": 0,
                 "total_predictions": 0}  # fmt: skip

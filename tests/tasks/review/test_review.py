@@ -341,6 +341,45 @@ def test_the_gate_forgets_a_verdict_that_its_author_took_back() -> None:
     assert review.gate(["a"], [*first, back], 1, 1.0).passed
 
 
+def settled(who: str, *answers: Annotation) -> list[Annotation]:
+    """A decision between answers, in the place of each."""
+    return [row for a in answers for row in again(a, who, status="corrected")]
+
+
+def again(a: Annotation, who: str, **values: Any) -> list[Annotation]:
+    kept = {k: v for k, v in vars(a).items() if k != "id"}
+    return [annotation(**kept | {"author": who, "supersedes": a.id} | values)]
+
+
+ONE, TWO = (list(judged("a", "accepted", "accepted", reviewer)) for reviewer in ("reviewer-1", "reviewer-2"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "passed"),
+    [
+        (ONE, False),
+        ([*ONE, *TWO], True),
+        ([*ONE, *TWO[:1]], False),  # the second has not judged the caption
+        ([*ONE, *(r for a in ONE for r in again(a, "reviewer-1", text="Other."))], False),  # one person, twice
+        ([*ONE, *(r for a in ONE for r in again(a, "reviewer-2"))], False),  # who saw the first one's answer
+        ([*ONE, *TWO, *settled("reviewer-3", ONE[1], TWO[1])], True),  # decided over, and said all the same
+        ([*ONE, *settled("reviewer-3", *ONE)], False),
+        ([*ONE, *TWO, *again(TWO[1], "reviewer-2", status="withdrawn")], False),
+        ([*ONE, *judged("a", "accepted", "accepted", "reviewer-2", round_=2)], False),
+    ],
+)
+def test_the_gate_wants_as_many_people_as_the_recipe_asks_for(rows: list[Annotation], passed: bool) -> None:
+    found = review.gate(["a"], rows, 1, 1.0, annotators=2)
+    assert (found.passed, found.judged) == (passed, int(passed))
+    assert review.gate(["a"], rows, 1, 1.0).passed
+
+
+def test_the_gate_wants_the_rows_of_a_sample_in_one_place() -> None:
+    rows = [*judged("a", "accepted", ""), *judged("b", "accepted", ""), *judged("a", "", "accepted")]
+    with pytest.raises(CallError, match="sorted by sample"):
+        review.gate(["a", "b"], rows, 1, 1.0)
+
+
 def test_status_and_release_agree_on_which_clips_are_to_be_judged(tmp_path: Path) -> None:
     plain = factory.samples(factory.build(tmp_path / "plain"))
     broken = next(s.id for s in plain if s.defect == "hole")

@@ -11,8 +11,9 @@ import pytest
 
 from annotation.labels import current
 from schemas.errors import DefectoryError, WorkerError
-from schemas.rows import Annotation
+from schemas.rows import Annotation, annotation
 from tasks import review
+from tasks.stage import Context, Shard
 from tasks.workspace import Workspace
 from tests import factory
 from tests.tasks.review.standin import TOKEN, Desk, Fault, serving
@@ -299,8 +300,8 @@ def test_an_edited_configuration_is_kept_and_ours_is_renewed(desk: Desk, workspa
     assert push(desk, workspace).created == 1
     assert first["label_config"] != ours
     assert second["label_config"] == ours
-    second["label_config"] = ours.replace('name="visible"', 'name="seen"')
-    project = next(n for n, p in desk.projects.items() if p is second)
+    first["label_config"] = ours.replace('name="visible"', 'name="seen"')
+    project = next(n for n, p in desk.projects.items() if p is first)
     del desk.tasks[
         max(
             n
@@ -312,9 +313,55 @@ def test_an_edited_configuration_is_kept_and_ours_is_renewed(desk: Desk, workspa
         push(desk, workspace)
 
 
+def test_captions_that_one_shard_holds_for_all_samples_are_offered_and_judged(desk: Desk, workspace: Workspace) -> None:
+    everything = tuple(workspace.current("render"))
+    by_service = dataclasses.replace(factory.caption, cut=lambda workspace, recipe: [Shard("all", everything)])
+    factory.run(by_service, workspace, RECIPE)
+    assert push(desk, workspace).created == CLIPS
+
+    def louder(shard: Shard, ctx: Context) -> Iterator[Annotation]:
+        for a in factory.caption.work(shard, ctx):
+            values = {k: v for k, v in vars(a).items() if k != "id"}
+            yield annotation(**values | {"text": f"{a.text} Indeed."})
+
+    factory.run(dataclasses.replace(by_service, version=2, work=louder), workspace, RECIPE)
+    assert push(desk, workspace).updated == CLIPS
+    for task in desk.tasks.values():
+        desk.answer(task["id"], result(task))
+    found = pull(desk, workspace)
+    assert (found.accepted, found.problems) == (2 * CLIPS, ())
+    assert review.progress(workspace, RECIPE).passed
+    assert push(desk, workspace).unchanged == CLIPS
+
+
 def test_several_annotators_are_asked_for(desk: Desk, workspace: Workspace) -> None:
     asking = factory.recipe(review={"annotators": 3})
     review.push(workspace, asking, connected(desk, workspace))
     assert {p["maximum_annotations"] for p in desk.projects.values()} == {3}
     review.push(workspace, factory.recipe(review={"annotators": 2}), connected(desk, workspace))
     assert {p["maximum_annotations"] for p in desk.projects.values()} == {2}
+
+
+def test_a_task_is_done_when_as_many_different_people_have_answered(desk: Desk, workspace: Workspace) -> None:
+    asking, server = factory.recipe(review={"annotators": 2}), connected(desk, workspace)
+    review.push(workspace, asking, server)
+    once, twice, both, *others = desk.tasks.values()
+    desk.answer(once["id"], result(once))
+    for _ in range(2):
+        desk.answer(twice["id"], result(twice))  # one person, twice
+    for user in (1, 2):
+        desk.answer(both["id"], result(both), user)
+    review.pull(workspace, asking, server)
+    found = review.status(workspace, asking, server)
+    assert (found.tasks, found.done, found.waiting) == (CLIPS, 1, CLIPS - 1)
+    assert review.judged(workspace, asking) == (1, CLIPS)
+    # Of what was deleted there, only what both have answered stays away.
+    for task in (once, twice, both):
+        del desk.tasks[task["id"]]
+    assert review.push(workspace, asking, server).created == 2
+    for task in desk.tasks.values():
+        desk.answer(task["id"], result(task), 2)
+        if task in others:
+            desk.answer(task["id"], result(task), 3)
+    review.pull(workspace, asking, server)
+    assert review.status(workspace, asking, server).passed

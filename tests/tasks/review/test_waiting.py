@@ -13,8 +13,8 @@ from schemas.rows import Annotation, annotation
 from tasks.quality.rounds import made
 from tasks.reannotation.run import reannotation
 from tasks.review.pull import review
+from tasks.review.waiting import BREAK, look, pace
 from tasks.stage import Shard, execute
-from tasks.waiting import BREAK, look, pace
 from tests import factory
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -83,5 +83,7 @@ def test_a_batch_is_done_when_as_many_have_answered_as_asked(tmp_path: Path) -> 
     assert [(a.task, a.likeness, a.samples) for a in half.agreements] == [("caption", 1.0, 1)]
     answer("reviewer-2", second.id)
     assert look(workspace, recipe, batch.id, START + timedelta(minutes=7)).complete
+    round_ = look(workspace, recipe, "", START)
+    assert (round_.done, round_.people) == (0, 2)  # nobody has judged the intervals
     with pytest.raises(CallError, match="no such batch"):
         look(workspace, recipe, "b0", START)
