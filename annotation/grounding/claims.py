@@ -122,17 +122,13 @@ def claims(text: str) -> list[Said]:
         clause = known.nothing.sub(_strike, clause)
         left = {name: ignore.sub(_strike, clause) for name, ignore in known.ignore.items()}
         for rule in known.rules:
-            for match in rule.says.finditer(left[rule.dimension]):
-                words = match[0].strip()
-                said = Said(
-                    rule.dimension,
-                    words,
-                    rule.value,
-                    _numbers(match, known),
-                    _turned(known.negation, known, clause, match.start()),
-                )
+            matches = list(rule.says.finditer(left[rule.dimension]))
+            for match in matches:
+                turned = _turned(known.negation, known, clause, match.start())
+                said = Said(rule.dimension, match[0].strip(), rule.value, _numbers(match, known), turned)
                 found.append((at, match.start(), said))
-            left[rule.dimension] = rule.says.sub(_strike, left[rule.dimension])
+            if matches:
+                left[rule.dimension] = rule.says.sub(_strike, left[rule.dimension])
         found += [(at, start, said) for start, said in _types(clause, known)]
     return [said for _, _, said in sorted(found, key=lambda f: f[:2])]
 
