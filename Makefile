@@ -27,7 +27,7 @@ whole: .venv/.made
 	.venv/bin/pytest -n auto --dist loadfile -m whole
 
 e2e: .venv/.made .venv-blender/.made .venv-labelstudio/.made
-	.venv/bin/pytest -m services
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m services
 
 up: .venv/.made .venv-blender/.made .venv-labelstudio/.made
 	.venv/bin/defectory services up

@@ -1,6 +1,9 @@
 """The command line as a user runs it: a process of its own, in a folder of its own, with a clean environment."""
 
+import glob
+import itertools
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +21,21 @@ render: {width: 128, height: 96, fps: 3, samples: 1, environments: [studio-epoxy
 plan: {min_best_px: 8}
 visibility: {min_pixels: 4, min_frames: 1}
 """
+
+
+_PORTS = itertools.count(10_240 + os.getpid() * 32 % 20_000)
+
+
+def free_port() -> int:
+    """A free port, never the same: other test processes search elsewhere, and outgoing connections use higher ones."""
+    for port in _PORTS:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("counting never ends")
 
 
 def project(folder: Path) -> Path:
@@ -47,7 +65,12 @@ def start(home: Path, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 180) -> None:
+def there(workspace: Path, pattern: str) -> list[str]:
+    """The files of a workspace that match, while somebody else makes and removes some."""
+    return glob.glob(pattern, root_dir=workspace)
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "the build ended before the moment to kill it came"

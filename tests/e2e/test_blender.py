@@ -1,11 +1,6 @@
 """The real Blender: exact masks, whole objects in frame, and the same pixels whatever happens on the way."""
 
 import dataclasses
-import os
-import signal
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -192,62 +187,7 @@ def test_an_environment_of_ones_own(tmp_path: Path, vase: Shape) -> None:
         blender.run(bad, tmp_path)
 
 
-def rendered(workspace: Path) -> dict[str, bytes]:
-    files = [p for p in workspace.rglob("*") if p.suffix in (".mp4", ".parquet") and "/runs/" not in str(p)]
-    return {str(p.relative_to(workspace)): p.read_bytes() for p in files}
-
-
 def build(root: Path, recipe: Recipe) -> None:
     workspace = Workspace.create(root)
     for made in (survey, plan, render):
         run(made, workspace, recipe)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-def workers(root: Path) -> list[int]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if "worker.py" in command and str(root) in command:
-            found.append(int(entry.parent.name))
-    return found
-
-
-def test_a_killed_worker_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.setenv("TMPDIR", str(elsewhere))
-    recipe = Recipe.model_validate(
-        {
-            "dataset": "tiny",
-            "objects": [{"builtin": "cup0", "normal": 0, "defects": ["bulge"]}],
-            "render": {"width": 96, "height": 72, "fps": 2, "samples": 2},
-            "plan": {"min_best_px": 1},
-        }
-    )
-    build(tmp_path / "whole", recipe)
-    root, killed = tmp_path / "killed", list[int]()
-
-    def kill() -> None:
-        wait_for(lambda: len(list(root.glob("work/render/*/scratch/frames/0*.png"))) >= 6 and workers(root))
-        for pid in workers(root):
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    build(root, recipe)
-    killer.join()
-    assert killed, "the worker was still at work when it was killed"
-    assert rendered(root) == rendered(tmp_path / "whole")
-    assert not list(root.glob("work/render/*/scratch")), "scratch frames are gone"
-    assert not list(elsewhere.iterdir()), "nothing of Blender is left in the system's folder for temporary files"

@@ -1,9 +1,10 @@
 """The build as its user meets it: the command line, the real Blender, kills, wrong input."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from flows.services import members
 from schemas.rows import Annotation, Reject, Sample, Split
 from tasks.workspace import Workspace
-from tests.e2e.command import defectory, project, start, wait_for
+from tests.e2e.command import defectory, project, start, there, wait_for
 
 pytestmark = pytest.mark.services
 
@@ -68,17 +69,16 @@ def test_a_finished_workspace_is_left_alone(home: Path, undisturbed: Path) -> No
 
 
 def test_a_changed_caption_setting_renders_nothing_again(home: Path, undisturbed: Path) -> None:
-    renders = sorted((undisturbed / "shards" / "render").iterdir())
-    again = ("--set", "caption.keep=2", "--json")
-    done = defectory(home, "build", "recipe.yaml", "--workspace", "whole", *again)
+    shutil.copytree(undisturbed, home / "changed")
+    again = ("--until", "caption", "--set", "caption.keep=2", "--json")
+    done = defectory(home, "build", "recipe.yaml", "--workspace", "changed", *again)
     assert done.returncode == 0, done.stdout + done.stderr
     stages = json.loads(done.stdout)["stages"]
     assert {name: stages[name]["shards run now"] for name in ("survey", "plan", "render", "visibility", "caption")} == {
         "survey": 0, "plan": 0, "render": 0, "visibility": 0, "caption": 3,
     }  # fmt: skip
-    assert sorted((undisturbed / "shards" / "render").iterdir()) == renders
-    back = defectory(home, "build", "recipe.yaml", "--workspace", "whole")
-    assert back.returncode == 0, back.stderr
+    renders = sorted(p.name for p in (undisturbed / "shards" / "render").iterdir())
+    assert sorted(p.name for p in (home / "changed" / "shards" / "render").iterdir()) == renders
 
 
 def blender_workers(workspace: Path) -> list[int]:
@@ -90,40 +90,53 @@ def blender_workers(workspace: Path) -> list[int]:
                 command = (entry / "cmdline").read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if "worker.py" in command and str(workspace) in command:
+            if "worker.py" in command and f"{workspace}/" in command:
                 found.append(int(entry.name))
     return found
 
 
-@pytest.mark.parametrize("moment", ["first frame", "first shard", "captions"])
-def test_a_killed_build_continues_to_the_same_bytes(home: Path, undisturbed: Path, moment: str) -> None:
-    name = f"killed-{moment.replace(' ', '-')}"
-    workspace = home / name
-    reached: dict[str, Callable[[], object]] = {
-        "first frame": lambda: any(workspace.glob("work/render/*/scratch/**/*.png")),
-        "first shard": lambda: any(workspace.glob("shards/render/*.json")),
-        "captions": lambda: any(workspace.glob("work/caption/*")) or any(workspace.glob("shards/caption/*")),
-    }
-    build = start(home, "build", "recipe.yaml", "--workspace", name)
-    wait_for(reached[moment], build)
-    os.kill(build.pid, signal.SIGKILL)
-    build.wait()
-    kept = {p: p.read_bytes() for p in workspace.glob("shards/*/*.json")}
-    done = defectory(home, "build", "recipe.yaml", "--workspace", name)
+MOMENTS = {
+    "first frame": "work/render/*/scratch/frames/0*.png",
+    "first shard": "shards/render/*.json",
+    "captions": "*/caption/*",
+}
+
+
+@pytest.mark.timeout(1500)
+def test_a_build_killed_time_and_again_ends_in_the_same_bytes(home: Path, undisturbed: Path) -> None:
+    workspace = home / "killed"
+    kept: dict[Path, bytes] = {}
+    for pattern in MOMENTS.values():
+        build = start(home, "build", "recipe.yaml", "--workspace", workspace.name)
+        wait_for(lambda pattern=pattern: there(workspace, pattern), build)  # type: ignore[misc]
+        os.kill(build.pid, signal.SIGKILL)
+        build.wait()
+        assert all(p.read_bytes() == content for p, content in kept.items()), "finished shards are not run again"
+        kept = {p: p.read_bytes() for p in workspace.glob("shards/*/*.json")}
+    done = defectory(home, "build", "recipe.yaml", "--workspace", workspace.name)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(p.read_bytes() == content for p, content in kept.items()), "finished shards are not run again"
-    assert members(Workspace.open(workspace).tag) == [], "nothing of the killed build is left running"
+    assert members(Workspace.open(workspace).tag) == [], "nothing of the killed builds is left running"
     assert checksums(workspace) == checksums(undisturbed)
 
 
 def test_a_killed_blender_worker_costs_one_retry(home: Path, undisturbed: Path) -> None:
-    workspace = home / "worker-killed"
-    build = start(home, "build", "recipe.yaml", "--workspace", workspace.name)
-    wait_for(lambda: any(workspace.glob("work/render/*/scratch/**/*.png")) and blender_workers(workspace), build)
-    for pid in blender_workers(workspace):
-        os.kill(pid, signal.SIGKILL)
-    assert build.wait(timeout=300) == 0
+    workspace, elsewhere = home / "worker-killed", home / "elsewhere"
+    elsewhere.mkdir()
+    build = start(home, "build", "recipe.yaml", "--workspace", workspace.name, TMPDIR=str(elsewhere))
+
+    def killed() -> list[int]:
+        found = blender_workers(workspace) if there(workspace, "work/render/*/scratch/frames/0*.png") else []
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return found
+
+    wait_for(killed, build)
+    assert build.wait(timeout=400) == 0
     assert checksums(workspace) == checksums(undisturbed)
+    assert not there(workspace, "work/render/*/scratch"), "scratch frames are gone"
+    assert not there(elsewhere, "blender*"), "and whatever Blender keeps while it runs"
 
 
 WRONG = [

@@ -27,6 +27,8 @@ BROWSER = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+PATIENCE_MS = 120_000
+"""A busy machine must not fail a test."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     home, root = folder / "home", folder / "media"
     media.make(root / "lab/media")
     try:
-        services.up(home, root, print)
+        services.label_studio(home, root, print)
         yield Desk(review.connect(home), root / "lab/media", services.credentials(home))
     finally:
         services.down(home)
@@ -104,6 +106,8 @@ def test_regions_are_drawn_and_accepted_by_hand_in_a_browser(desk: Desk, tmp_pat
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=BROWSER)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
+        playwright.expect.set_options(timeout=PATIENCE_MS)
         hosts: set[str] = set()
         page.on("request", lambda request: hosts.add(httpx.URL(request.url).host))
         page.goto(f"{url}/user/login/")
@@ -113,7 +117,7 @@ def test_regions_are_drawn_and_accepted_by_hand_in_a_browser(desk: Desk, tmp_pat
         page.wait_for_load_state("networkidle")
         page.goto(f"{url}/projects/{number}/data?labeling=1")
         regions = page.locator(".lsf-tree, .lsf-outliner")
-        playwright.expect(regions.get_by_text("Object 117")).to_be_visible(timeout=60_000)
+        playwright.expect(regions.get_by_text("Object 117")).to_be_visible()
 
         # One class among 234 is searched for, and a triangle of it drawn.
         page.get_by_placeholder("Search a class").fill("object 203")

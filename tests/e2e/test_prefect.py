@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 from tasks.dag import ORDERS
-from tests.e2e.command import defectory, environment, project, start, wait_for
+from tests.e2e.command import defectory, environment, free_port, project, start, there, wait_for
 
 pytestmark = pytest.mark.services
 
@@ -25,9 +24,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def api(home: Path) -> Iterator[str]:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [str(Path(sys.executable).parent / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
         env=environment(home, PREFECT_SERVER_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1"),
@@ -91,12 +88,12 @@ def test_no_path_of_this_machine_in_tags(api: str, built: Path) -> None:
 
 def test_a_killed_run_is_marked_crashed_by_the_next(home: Path, api: str, built: Path) -> None:
     build = start(home, "build", "recipe.yaml", "--workspace", "killed", PREFECT_API_URL=api)
-    wait_for(lambda: any((home / "killed").glob("work/render/*/scratch/**/*.png")), build)
+    wait_for(lambda: there(home / "killed", "work/render/*/scratch/frames/0*.png"), build)
     os.kill(build.pid, signal.SIGKILL)
     build.wait()
     running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
     assert {r["name"] for r in found(api, "flow_runs", **running)} == {"build tiny", "render tiny"}
-    done = defectory(home, "build", "recipe.yaml", "--workspace", "killed", PREFECT_API_URL=api)
+    done = defectory(home, "build", "recipe.yaml", "--workspace", "killed", "--until", "render", PREFECT_API_URL=api)
     assert done.returncode == 0, done.stdout + done.stderr
     assert found(api, "flow_runs", **running) == []
     crashed = {"flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}}}
