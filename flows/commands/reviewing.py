@@ -40,7 +40,7 @@ def review_push(workspace: WorkspacePath) -> None:
 def review_pull(
     workspace: WorkspacePath,
     all_: Annotated[
-        bool, typer.Option("--all", help="Read every task again, and withdraw answers that were deleted there.")
+        bool, typer.Option("--all", help="Read every task again, not only those that have changed since.")
     ] = False,
 ) -> None:
     """Bring the reviewers' decisions back as annotations and verdicts; safe to repeat."""

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -22,32 +21,21 @@ from tasks.workspace import Workspace
 HOST = "127.0.0.1"
 PATH = "/defectory/review"
 HEADER = "X-Defectory-Secret"
-CREATED = ["ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED"]
-DELETED = ["ANNOTATIONS_DELETED"]
+ACTIONS = ["ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED"]
 LONGEST = 64 * 1024
 """Bytes of a message; ours say only what has happened, and are far shorter."""
 SETTLE_S = 0.2
 """Several messages at once are one pull."""
 
 
-@dataclass
-class Bell:
-    """What has been heard since the last pull."""
+class Bell(threading.Event):
+    """Rings when something has been heard since the last pull."""
 
-    rung: threading.Event = field(default_factory=threading.Event)
-    deleted: bool = False
-
-    def ring(self, deleted: bool) -> None:
-        self.deleted = self.deleted or deleted
-        self.rung.set()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Whether something was deleted, once anything is heard or the time is over."""
-        if self.rung.wait(timeout_s):
+    def heard(self, timeout_s: float) -> None:
+        """Return once anything is heard, or the time is over."""
+        if self.wait(timeout_s):
             time.sleep(SETTLE_S)
-        self.rung.clear()
-        deleted, self.deleted = self.deleted, False
-        return deleted
+        self.clear()
 
 
 @contextmanager
@@ -67,8 +55,7 @@ def ears(bell: Bell, secret: str, port: int = 0) -> Iterator[int]:
             self.end_headers()
 
         def _heard(self) -> int:
-            known, deleted = self.path == f"{PATH}/created", self.path == f"{PATH}/deleted"
-            if not (known or deleted):
+            if self.path != PATH:
                 return 404
             if not hmac.compare_digest(self.headers.get(HEADER, "").encode(), secret.encode()):
                 return 403
@@ -76,7 +63,7 @@ def ears(bell: Bell, secret: str, port: int = 0) -> Iterator[int]:
             if not length.isdigit() or int(length) > LONGEST:
                 return 413
             self.rfile.read(int(length))
-            bell.ring(deleted)
+            bell.set()
             return 200
 
         def log_message(self, *_: Any) -> None:
@@ -105,11 +92,10 @@ def subscribe(server: Server, project: int, port: int, secret: str) -> None:
     for hook in hooks.list(project=str(project)):
         if PATH in hook.url and hook.project == project:
             hooks.delete(id=hook.id)
-    for name, actions in (("created", CREATED), ("deleted", DELETED)):
-        hooks.create(
-            url=f"http://{HOST}:{port}{PATH}/{name}", project=project, actions=actions, headers={HEADER: secret},
-            send_payload=False, send_for_all_actions=False,
-        )  # fmt: skip
+    hooks.create(
+        url=f"http://{HOST}:{port}{PATH}", project=project, actions=ACTIONS, headers={HEADER: secret},
+        send_payload=False, send_for_all_actions=False,
+    )  # fmt: skip
 
 
 def unsubscribe(server: Server, projects: set[int], port: int) -> None:
@@ -134,7 +120,6 @@ def listen(
     trouble = ""
     with ears(bell, secret, port) as heard_at:
         try:
-            everything = False
             while not stop.is_set():
                 try:
                     with speaking(server.url, server.token_from):
@@ -142,8 +127,7 @@ def listen(
                             subscribe(server, project, heard_at, secret)
                             told.add(project)
                     with workspace.lock():
-                        report = pull(workspace, recipe, server, everything)
-                    everything = False
+                        report = pull(workspace, recipe, server)
                     if report.decisions or report.problems:
                         say(report)
                     trouble = ""
@@ -154,7 +138,7 @@ def listen(
                     if str(e) != trouble:
                         say(str(e))
                     trouble, wait_s = str(e), min(2.0, poll_s)
-                everything = bell.wait(wait_s) or everything
+                bell.heard(wait_s)
         finally:
             with _quietly(say), speaking(server.url, server.token_from):
                 unsubscribe(server, told, heard_at)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -52,7 +52,8 @@ def find(workspace: Workspace, recipe: Recipe, server: Server, work: Work) -> li
     if not workspace.root.is_relative_to(server.media_root):
         return []
     wanted = marker(workspace, recipe, server, work)
-    ask = partial(server.client.projects.list, include="id,description,created_at,task_number", page_size=PAGE)
+    include = "id,description,created_at,task_number,num_tasks_with_annotations"
+    ask = partial(server.client.projects.list, include=include, page_size=PAGE)
     return sorted((p for p in pages(server, ask) if wanted in (p.description or "")), key=lambda p: p.id)
 
 
@@ -140,18 +141,22 @@ def url_of(server: Server, project: int) -> str:
 
 
 def listed(
-    server: Server, project: int, include: str, since: datetime | None = None, answers: int = 0
-) -> Iterator[Any]:
+    server: Server, project: int, include: str, since: datetime | None = None, answers: int = 0,
+    ids: Sequence[str] | None = None,
+) -> Iterator[Any]:  # fmt: skip
     """The tasks of a project with the fields of `include` only: a page of whole tasks takes four times as long.
 
-    `since` gives only those that have changed after it, by the server's clock; `answers` only those with so many.
+    `since` gives only those that have changed after it, by the server's clock; `answers` only those with so many;
+    `ids` only these.
     """
     wanted: list[dict[str, Any]] = []
     if since is not None:
         at = since.isoformat().replace("+00:00", "Z")
-        wanted.append(_filter("updated_at", "Datetime", at))
+        wanted.append(_filter("updated_at", "greater", "Datetime", at))
     if answers:
-        wanted.append(_filter("total_annotations", "Number", answers - 1))
+        wanted.append(_filter("total_annotations", "greater", "Number", answers - 1))
+    if ids is not None:
+        wanted.append(_filter("id", "in_list", "Number", list(ids)))
     query = json.dumps({"filters": {"conjunction": "and", "items": wanted}}) if wanted else None
     ask = partial(
         server.client.tasks.list, project=project, fields="all" if "annotators" in include else "task_only",
@@ -169,8 +174,8 @@ def answered(server: Server, project: Any, tasks: Iterable[Task], people: int) -
     return sum(who.get(t, 0) >= people for t in several)
 
 
-def _filter(column: str, kind: str, above: str | int) -> dict[str, Any]:
-    return {"filter": f"filter:tasks:{column}", "operator": "greater", "type": kind, "value": above}
+def _filter(column: str, operator: str, kind: str, value: str | int | list[str]) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
 
 
 def by_sample(tasks: Iterable[Task]) -> tuple[dict[str, Task], list[Task]]:

@@ -210,11 +210,11 @@ def withdrawals(sample: str, gone: Iterable[str], history: History) -> Iterator[
 
 def given_of(task: Any, problems: list[str]) -> list[Given]:
     """The submitted answers of one exported task, of each reviewer the last; malformed ones become problems."""
-    if not isinstance(task, dict) or not isinstance(data := task.get("data"), dict):
+    if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
         problems.append("a task of the export is malformed; pull again, and look into Label Studio's log if it stays")
         return []
-    number, sample = task.get("id"), data.get("sample")
-    if not isinstance(sample, str) or not isinstance(data.get("project"), str):
+    number, sample = task.get("id"), sample_of(task)
+    if not sample:
         return []  # somebody's own task
     last: dict[str, Given] = {}
     for answer in task.get("annotations") or ():
@@ -235,6 +235,13 @@ def given_of(task: Any, problems: list[str]) -> list[Given]:
         if who not in last or last[who].at < found.at:
             last[who] = found
     return list(last.values())
+
+
+def sample_of(task: Any) -> str:
+    """Which sample an exported task of ours is about; empty for other tasks."""
+    data = task.get("data") if isinstance(task, dict) else None
+    ours = isinstance(data, dict) and isinstance(data.get("sample"), str) and isinstance(data.get("project"), str)
+    return str(data["sample"]) if ours and data else ""
 
 
 def pseudonym(user: Any) -> str | None:

@@ -139,14 +139,16 @@ class Desk:
         raise AssertionError(f"the stand-in knows no {method} {path}")
 
     def project(self, id_: int) -> dict[str, Any]:
-        return self.projects[id_] | {"task_number": sum(t["project"] == id_ for t in self.tasks.values())}
+        tasks = [self.shown(t) for t in self.tasks.values() if t["project"] == id_]
+        answered = sum(t["total_annotations"] > 0 for t in tasks)
+        return self.projects[id_] | {"task_number": len(tasks), "num_tasks_with_annotations": answered}
 
     def listing(self, query: dict[str, list[str]]) -> dict[str, Any]:
         asked = json.loads(query.get("query", ["{}"])[0])
         found = [self.shown(t) for t in self.tasks.values() if str(t["project"]) == query["project"][0]]
         for f in asked.get("filters", {}).get("items", []):
-            column, above = f["filter"].rsplit(":", 1)[1], f["value"]
-            found = [t for t in found if t[column] > above]
+            column, value = f["filter"].rsplit(":", 1)[1], f["value"]
+            found = [t for t in found if (str(t[column]) in value if f["operator"] == "in_list" else t[column] > value)]
         if asked.get("ordering") == ["-tasks:updated_at"]:
             found.sort(key=lambda t: t["updated_at"], reverse=True)
         if "annotators" in query.get("include", [""])[0]:

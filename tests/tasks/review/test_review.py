@@ -17,6 +17,7 @@ from schemas.rows import Annotation, Interval, Row, Sample, Verdict, annotation
 from tasks import review
 from tasks.release.export import release
 from tasks.review import Work
+from tasks.review.answers import answers_of
 from tasks.review.items import task_of
 from tasks.stage import Context, Shard, stage
 from tasks.status import status as status_of
@@ -81,10 +82,8 @@ def server(workspace: Workspace) -> review.Server:
     return review.Server("http://127.0.0.1:9", None, workspace.root.parent, "a test")
 
 
-def take(
-    workspace: Workspace, *exported: dict[str, Any], work: Work = ROUND, there: dict[str, str] | None = None
-) -> tuple[list[Verdict], list[str]]:
-    return review.take(workspace, RECIPE, work, server(workspace), list(exported), there)
+def take(workspace: Workspace, *exported: dict[str, Any], work: Work = ROUND) -> tuple[list[Verdict], list[str]]:
+    return review.take(workspace, RECIPE, work, server(workspace), answers_of(exported))
 
 
 def people(workspace: Workspace, sample: str) -> list[Annotation]:

@@ -146,7 +146,7 @@ def test_what_two_pushes_made_twice_is_removed_unless_it_was_touched(desk: Desk,
     assert labels["caption"].text == "Late."
 
 
-def test_a_pull_asks_for_what_has_changed_and_a_full_one_notices_what_is_gone(desk: Desk, workspace: Workspace) -> None:
+def test_a_pull_asks_for_what_has_changed_and_notices_what_is_gone(desk: Desk, workspace: Workspace) -> None:
     push(desk, workspace)
     one, two, three, *_ = desk.tasks.values()
     desk.answer(one["id"], result(one, caption="Mine."))
@@ -160,8 +160,7 @@ def test_a_pull_asks_for_what_has_changed_and_a_full_one_notices_what_is_gone(de
 
     gone = one["annotations"].pop()
     two["annotations"][0]["was_cancelled"] = True
-    assert pull(desk, workspace).withdrawn == 0
-    found = pull(desk, workspace, everything=True)
+    found = pull(desk, workspace)
     assert (found.decisions, found.withdrawn) == (4, 4)
     assert current(workspace.rows(Annotation))[sample].by_task == before[sample].by_task
     assert pull(desk, workspace, everything=True).decisions == 0
@@ -173,6 +172,66 @@ def test_a_pull_asks_for_what_has_changed_and_a_full_one_notices_what_is_gone(de
     assert current(workspace.rows(Annotation))[sample].by_task["caption"].text == "Mine."
     ids = [a.id for a in workspace.rows(Annotation)]
     assert len(ids) == len(set(ids))
+
+
+def withdrawn(workspace: Workspace) -> set[tuple[str, str]]:
+    return {(a.sample, a.author) for a in answers(workspace) if a.status == "withdrawn"}
+
+
+def test_who_takes_an_answer_back_takes_back_no_other(desk: Desk, workspace: Workspace) -> None:
+    push(desk, workspace)
+    one, two, three, *_ = desk.tasks.values()
+    for task, user in ((one, 1), (one, 2), (two, 1), (three, 1)):
+        desk.answer(task["id"], result(task), user)
+    pull(desk, workspace)
+    desk.requests.clear()
+    assert pull(desk, workspace).decisions == 0
+    listings = desk.requests.count("GET /api/tasks")
+
+    del one["annotations"][0]
+    one["updated_at"] = desk.now()
+    del desk.tasks[two["id"]]  # tidied up: what was said in it stays
+    three["annotations"][0]["result"] = "what"  # cannot be read, which takes nothing back
+    three["updated_at"] = desk.now()
+    found = pull(desk, workspace)
+    assert (found.withdrawn, len(found.problems)) == (2, 1)
+    assert withdrawn(workspace) == {(one["data"]["sample"], "reviewer-1")}
+    three["annotations"][0]["result"] = result(three)
+    assert pull(desk, workspace, everything=True).withdrawn == 0
+    desk.requests.clear()
+    assert pull(desk, workspace).decisions == 0
+    assert desk.requests.count("GET /api/tasks") == listings  # none but what is asked for in any case
+
+
+def test_the_work_of_a_deleted_project_stays_when_others_work_on_its_samples(desk: Desk, workspace: Workspace) -> None:
+    asking, server = factory.recipe(review={"annotators": 2}), connected(desk, workspace)
+    review.push(workspace, asking, server)
+    one, two, *_ = desk.tasks.values()
+    for task in (one, two):
+        desk.answer(task["id"], result(task), 1)
+    review.pull(workspace, asking, server)
+    desk.tasks, desk.projects = {}, {}
+    review.push(workspace, asking, server)
+    again = next(t for t in desk.tasks.values() if t["data"]["sample"] == one["data"]["sample"])
+    desk.answer(again["id"], result(again), 2)
+    for everything in (False, True):
+        review.pull(workspace, asking, server, everything)
+    assert withdrawn(workspace) == set()
+    assert review.judged(workspace, asking)[0] == 1
+
+
+def test_without_the_marks_of_earlier_pulls_everything_is_read_again(desk: Desk, workspace: Workspace) -> None:
+    push(desk, workspace)
+    one, two, *_ = desk.tasks.values()
+    for task in (one, two):
+        desk.answer(task["id"], result(task))
+    pull(desk, workspace)
+    (workspace.root / "review" / "pulled.json").write_text("{")
+    one["annotations"].clear()
+    found = pull(desk, workspace)
+    assert (found.decisions, found.problems) == (0, ())  # nobody knows of that answer any more
+    (workspace.root / "review" / "pulled.json").unlink()
+    assert pull(desk, workspace, everything=True).withdrawn == 2
 
 
 def test_lead_time_rating_and_comments_arrive(desk: Desk, workspace: Workspace) -> None:
