@@ -11,7 +11,7 @@ is written again with the contradiction named.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,13 +28,17 @@ from annotation.language import english
 from annotation.measuring.attributes import Attributes
 from annotation.models.prices import USD
 from annotation.models.providers import Evidence, Request, cleaned
+from annotation.together import together
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput
 from schemas.rows import Claim
 
-_SCORER = ThreadPoolExecutor(1, "scorer")
-"""Encoding texts is work for a processor: in a thread of its own it holds up neither requests nor the ledger."""
+_SCORERS = ThreadPoolExecutor(32, "scorer")
+"""Reading texts is work for a processor: in threads of its own it holds up neither requests nor the ledger. They mostly
+wait, so that the texts of many samples go through a model together, one model beside the other."""
+TEXTS = 32
+"""That are read at once."""
 SECOND = 1000
 """Added to the number of a candidate that is asked for once more."""
 
@@ -50,6 +54,11 @@ def prompt(name: str) -> str:
 def prompts_digest() -> str:
     """Changes when any prompt does."""
     return digest([prompt(name) for name in PROMPTS])
+
+
+@cache
+def _reader(book: Rulebook) -> Callable[[Sequence[str]], list[dict[str, bool]]]:
+    return together(lambda texts: covered_many(texts, book), TEXTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +135,7 @@ async def describe(
         )
 
     def scoring(*work: Any) -> Awaitable[Any]:
-        return asyncio.get_running_loop().run_in_executor(_SCORER, *work)
+        return asyncio.get_running_loop().run_in_executor(_SCORERS, *work)
 
     async def one(request: Request, stream: np.random.Generator) -> Paid:
         """The answer; one in another language is asked for once more, and is refused if it is no better."""
@@ -168,7 +177,7 @@ async def describe(
         chosen = next(c for c in scored if c.chosen)
         gaps = [d for d in sides if not chosen.bits[d]]
         told = await answers([request(d, 0) for d in gaps])
-        covers = await scoring(covered_many, [p.answer.text for p in told], book)
+        covers = await scoring(_reader(book), [p.answer.text for p in told])
         new = [
             p.answer.text
             for d, p, bits in zip(gaps, told, covers, strict=True)
@@ -212,7 +221,7 @@ def _scored(
     # What completes or mends a candidate leads, so that the filter cannot lose it for resembling that one.
     order = sorted(range(len(drafts)), key=lambda i: (not drafts[i].finished, drafts[i].index < want.candidates, i))
     kept = select(cosines, order, want.keep, want.max_similarity)
-    bits = covered_many(texts, book)
+    bits = _reader(book)(texts)
     claims = [ground(t, subject.seen, subject.truth) if want.ground else [] for t in texts]
     wrong = [sum(c.verdict == "contradicted" for c in said) for said in claims]
     diverse = [diversity(cosines, i, kept) for i in range(len(drafts))]

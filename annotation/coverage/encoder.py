@@ -41,7 +41,7 @@ class Reader(nn.Module):  # type: ignore[misc]
     def __init__(self, sides: int) -> None:
         super().__init__()
         sentence_bert = _load(EMBEDDED)
-        self.tokenizer = sentence_bert.tokenizer
+        self.tokenizer = copy.deepcopy(sentence_bert.tokenizer)  # one is used by one thread at a time
         bert: Any = sentence_bert[0].auto_model
         self.embeddings = bert.embeddings  # shared: they are the larger half, and stay as they are
         self.layers = nn.ModuleList([copy.deepcopy(layer) for layer in bert.encoder.layer])
@@ -71,6 +71,17 @@ class Reader(nn.Module):  # type: ignore[misc]
     def learned(self) -> dict[str, torch.Tensor]:
         """What training changes, by name."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+
+def fold(module: nn.Module) -> None:
+    """Add each correction to the map that it corrects: what is in `module` reads a fifth faster and learns no more."""
+    for name, child in list(module.named_children()):
+        if isinstance(child, Corrected):
+            with torch.no_grad():
+                child.base.weight += SCALE * child.up @ child.down
+            setattr(module, name, child.base)
+        else:
+            fold(child)
 
 
 def _correct(layer: Any) -> None:

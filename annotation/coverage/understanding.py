@@ -101,11 +101,15 @@ def _read(texts: list[str]) -> np.ndarray:
 
 @cache
 def _reader() -> "Reader":
+    from annotation.coverage.encoder import fold
+
     with (
         resources.as_file(resources.files("annotation.coverage").joinpath("learned", FILE)) as path,
         np.load(path) as f,
     ):
-        return restored(dict(f))
+        reader = restored(dict(f))
+    fold(reader)
+    return reader
 
 
 def packed(reader: "Reader") -> dict[str, np.ndarray]:
@@ -116,13 +120,13 @@ def packed(reader: "Reader") -> dict[str, np.ndarray]:
     return {"values": np.concatenate(values), "steps": np.array(steps, np.float32)}
 
 
-def restored(arrays: Mapping[str, np.ndarray]) -> "Reader":
-    """The reader that `packed` packed."""
+def restored(arrays: Mapping[str, np.ndarray], outputs: int = len(DENIES)) -> "Reader":
+    """The reader of so many logits that `packed` packed."""
     import torch
 
     from annotation.coverage.encoder import Reader
 
-    reader, at = Reader(len(DENIES)), 0
+    reader, at = Reader(outputs), 0
     with torch.no_grad():
         for parameter, step in zip(reader.learned().values(), arrays["steps"], strict=True):
             values = arrays["values"][at : at + parameter.numel()].astype(np.float32) * step

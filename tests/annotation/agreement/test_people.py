@@ -144,7 +144,7 @@ def test_texts_are_as_alike_as_their_sentences() -> None:
         return np.array([[np.cos(turns[t]), np.sin(turns[t])] for t in texts])
 
     one, near, far = (said("s", "a", text=t) for t in ("a crack", "a long crack", "a dent"))
-    assert likeness(one, near, encode) == pytest.approx(np.cos(0.5), abs=1e-6)
+    assert likeness(one, near, encode) == pytest.approx(np.cos(0.5), abs=1e-4)
     assert likeness(one, far, encode) == 0.0  # opposite directions have nothing in common
     assert likeness(one, near) == 0.0  # without an encoder only equal texts are alike
 
