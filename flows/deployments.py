@@ -43,9 +43,7 @@ def build(
 def review_push(workspace: str) -> None:
     opened = Workspace.open(Path(workspace))
     with opened.lock():
-        demand_current(opened, opened.recipe(), "caption")
-        report = review.push(opened, opened.recipe(), review.connect())
-    get_run_logger().info(f"{report.created} tasks created, {report.updated} updated: {report.url}")
+        _push(opened, review.connect())
 
 
 @flow(
@@ -153,9 +151,7 @@ def review_round(workspace: str, batch: str = "") -> dict[str, Any]:
             log.warning("no Label Studio is known here: what somebody pulls elsewhere is waited for")
         else:
             with waiting.patient(opened):
-                demand_current(opened, recipe, "caption")
-                report = review.push(opened, recipe, server)
-            log.info(f"{report.created} tasks created, {report.updated} updated: {report.url}")
+                _push(opened, server)
     found = waiting.pulled(opened, recipe, batch, waiting.PATIENCE_S)
     with get_client(sync_client=True) as client:
         waiting.show(client, context.flow_run.id, found)
@@ -177,6 +173,19 @@ def review_round(workspace: str, batch: str = "") -> dict[str, Any]:
 )
 def review_watch() -> int:
     return waiting.watch()
+
+
+def _push(opened: Workspace, server: review.Server) -> None:
+    """Give out what is due and send it; the caller holds the lock."""
+    recipe, log = opened.recipe(), get_run_logger()
+    demand_current(opened, recipe, "caption")
+    given = review.give(opened, recipe, review.reviewers(server))
+    for batch in given.batches:
+        log.info(f"{batch.kind} batch {batch.id}: {len(batch.samples)} samples, {batch.reason}")
+    report = review.push(opened, recipe, server)
+    log.info(f"{report.created} tasks created, {report.updated} updated: {report.url}")
+    for problem in (*given.problems, *report.problems):
+        log.warning(problem)
 
 
 def _resumed(key: str) -> bool:

@@ -16,17 +16,22 @@ review_app = typer.Typer(help="Send work to reviewers in Label Studio, bring it 
 
 @review_app.command("push")
 def review_push(workspace: WorkspacePath) -> None:
-    """Send the round and all batches to Label Studio, with what machines said; safe to repeat."""
+    """Send the round to Label Studio with what machines said, and the batches that are due; safe to repeat."""
     from tasks import review
     from tasks.dag import demand_current
     from tasks.workspace import Workspace
 
     opened = Workspace.open(workspace)
     with opened.lock():
-        demand_current(opened, opened.recipe(), "caption")
-        report = review.push(opened, opened.recipe(), review.connect())
+        recipe, server = opened.recipe(), review.connect()
+        demand_current(opened, recipe, "caption")
+        given = review.give(opened, recipe, review.reviewers(server))
+        report = review.push(opened, recipe, server)
+    batches = [{"id": b.id, "kind": b.kind, "task": b.task, "samples": len(b.samples)} for b in given.batches]
     emit(
-        dataclasses.asdict(report),
+        dataclasses.asdict(report) | {"given": batches, "problems": [*given.problems, *report.problems]},
+        *(f"{b.kind} batch {b.id}: {len(b.samples):,} samples, {b.reason}" for b in given.batches),
+        *given.problems,
         f"{report.created} tasks created, {report.updated} updated, {report.unchanged} as they were, "
         f"{report.untouched} left alone because somebody works on them"
         + (f", {report.removed} removed that were there twice" if report.removed else ""),

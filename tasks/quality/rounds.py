@@ -123,7 +123,7 @@ def draw(
         people = assigned(samples, worked, names, earlier, rng)
         settings = canonical({
             "kind": kind, "seed": seed, "plan": want.plan, "allowed": asked.allowed, "assigned": people,
-            "producer_risk": asked.producer_risk, "consumer_risk": asked.consumer_risk,
+            "producer_risk": asked.producer_risk, "consumer_risk": asked.consumer_risk, "strata": _noted(batch, strata),
             "other_people": not set(people.values()) & {name for round_ in earlier for name in round_.values()},
         })  # fmt: skip
         found.append(
@@ -134,6 +134,13 @@ def draw(
             )
         )  # fmt: skip
     return found
+
+
+def _noted(batch: Batch, strata: Mapping[str, str]) -> dict[str, list[Any]]:
+    """The strata of a batch's samples, in order of their ids: with them, whoever has the seed can draw again."""
+    names = sorted({strata.get(s, "") for s in batch.samples})
+    number = {name: n for n, name in enumerate(names)}
+    return {"names": names, "of": [number[strata.get(s, "")] for s in sorted(set(batch.samples))]}
 
 
 def made(**values: Any) -> Batch:

@@ -4,6 +4,7 @@ Both directions can be repeated at any time. The caller holds the workspace's lo
 """
 
 from tasks.review.gate import JUDGED, NEEDED, TASKS, Gate, gate, judged, missing, progress
+from tasks.review.giving import Given, give, reviewers
 from tasks.review.items import items
 from tasks.review.pull import PullReport, pull, review, take
 from tasks.review.push import PushReport, push
@@ -12,7 +13,7 @@ from tasks.review.status import ReviewStatus, status
 from tasks.review.work import Work, annotators, of_batch, works
 
 __all__ = [
-    "JUDGED", "NEEDED", "TASKS", "Gate", "PullReport", "PushReport", "ReviewStatus", "Server", "Work", "annotators",
-    "configured", "connect", "gate", "home", "items", "judged", "missing", "of_batch", "progress", "pull", "push",
-    "review", "status", "take", "works",
+    "JUDGED", "NEEDED", "TASKS", "Gate", "Given", "PullReport", "PushReport", "ReviewStatus", "Server", "Work",
+    "annotators", "configured", "connect", "gate", "give", "home", "items", "judged", "missing", "of_batch",
+    "progress", "pull", "push", "review", "reviewers", "status", "take", "works",
 ]  # fmt: skip

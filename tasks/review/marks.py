@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.digests import digest
 from tasks.workspace import Workspace, write_atomic
 
-LATER = ("keyframes", "dedup", "class_text", "levels", "qa", "split")
+LATER = ("keyframes", "dedup", "class_text", "levels", "qa", "split", "given")
 """Stages whose rows no answer depends on."""
 
 

@@ -1,7 +1,7 @@
 """Where people's work stands while a flow waits for it: done, remaining, pace, expected end, agreement so far."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
@@ -58,7 +58,7 @@ def look(workspace: Workspace, recipe: Recipe, batch: str, now: datetime) -> Sta
     A sample is done when as many people have answered as the recipe asks for (one, for verdicts and decisions).
     Raises CallError for a batch that is not there.
     """
-    heard = _batch(workspace, recipe, batch) if batch else _round(workspace, recipe)
+    heard = _batch(workspace, recipe, named(workspace, batch)) if batch else _round(workspace, recipe)
     what, total, done = heard.what, heard.total, heard.done
     readings = _readings(workspace, what)
     if not readings or readings[-1][1] != done:
@@ -76,11 +76,24 @@ def pace(readings: Sequence[Reading]) -> float | None:
     return done / (worked / timedelta(hours=1)) if done and worked else None
 
 
-def _batch(workspace: Workspace, recipe: Recipe, id_: str) -> "_Heard":
+def complete(workspace: Workspace, recipe: Recipe, batch: Batch) -> bool:
+    """Whether all that people were asked to do in a batch is done; what machines labelled was done as it was made."""
+    if json.loads(batch.settings or "{}").get("by", "people") != "people":
+        return True
+    found = _batch(workspace, recipe, batch)
+    return found.done >= found.total
+
+
+def named(workspace: Workspace, id_: str) -> Batch:
+    """A batch by its id. Raises CallError for one that is not there."""
     batch = next((b for b in workspace.rows(Batch) if b.id == id_), None)
     if batch is None:
         raise CallError(f"batch {id_}: there is no such batch in {workspace.root}")
-    wanted = set(batch.samples)
+    return batch
+
+
+def _batch(workspace: Workspace, recipe: Recipe, batch: Batch) -> "_Heard":
+    wanted, id_ = set(batch.samples), batch.id
     found = _Heard(f"batch {id_}", len(wanted))
     if batch.kind == "quality":
         given = workspace.sql("SELECT sample, reviewer, verdict, id, supersedes FROM verdicts WHERE batch = ?", id_)
@@ -92,7 +105,7 @@ def _batch(workspace: Workspace, recipe: Recipe, id_: str) -> "_Heard":
     tasks, needed = tasks_of(batch), annotators(recipe, batch)
 
     def rows() -> Iterator[Annotation]:
-        for sample, said in _judged(workspace, tasks):
+        for sample, said in judged_rows(workspace, tasks):
             if sample in wanted:
                 found.done += all(len(people(said, task, batch.round, id_)) >= needed for task in tasks)
                 yield from (a for a in spoken(said) if a.batch == id_)
@@ -104,7 +117,7 @@ def _batch(workspace: Workspace, recipe: Recipe, id_: str) -> "_Heard":
 def _round(workspace: Workspace, recipe: Recipe) -> "_Heard":
     gate, round_ = progress(workspace, recipe), recipe.review.round
     found = _Heard(f"round {round_}", gate.clips, gate.judged)
-    judged = _judged(workspace, JUDGED[recipe.kind])
+    judged = judged_rows(workspace, JUDGED[recipe.kind])
     found.measure((a for _, said in judged for a in spoken(said) if a.round == round_), recipe)
     return found
 
@@ -132,10 +145,10 @@ class _Heard:
         self.agreements = tuple(a for a in found.agreements if a.slice == "all")
 
 
-def _judged(workspace: Workspace, tasks: Sequence[str]) -> Iterator[tuple[str, list[Annotation]]]:
+def judged_rows(workspace: Workspace, tasks: Collection[str]) -> Iterator[tuple[str, list[Annotation]]]:
     """All rows of these tasks about the samples that somebody has judged, sample by sample."""
     query = f"""
-        SELECT * FROM annotations WHERE task IN {(*tasks, "")}
+        SELECT * FROM annotations WHERE task IN {(*sorted(tasks), "")}
         AND sample IN (SELECT sample FROM annotations WHERE author_kind = 'person' AND status <> 'candidate')
         ORDER BY sample, id
     """  # noqa: S608 - our own names of tasks

@@ -52,7 +52,7 @@ def test_the_decision_is_the_label_and_supersedes_all_answers(label: str) -> Non
     rows = [*ROWS, *decide(label, ROWS)]
     assert {a.author for a in standing(rows) if a.sample == "s0"} == {"eve"}
     assert current(rows)["s0"].by_task["match"].label == label
-    assert gate(["s0"], rows, 1, 1.0, ("match",)).passed
+    assert gate(["s0"], sorted(rows, key=lambda a: a.sample), 1, 1.0, ("match",), annotators=2).passed
     assert due(rows) == []  # nothing left to decide
     assert [d.settled for d in measure(sorted(rows, key=lambda a: a.sample)).disagreements] == [True]
 

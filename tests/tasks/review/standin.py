@@ -43,6 +43,7 @@ class Desk:
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    people: tuple[int, ...] = (1, 2, 3)
     clock: int = 0
     ids: int = 0
 
@@ -74,6 +75,8 @@ class Desk:
         match method, part:
             case "GET", ["current-user", "whoami"]:
                 return {"id": 1, "email": "one@example.org"}
+            case "GET", ["users"]:
+                return [{"id": n, "email": f"{n}@example.org"} for n in self.people]
             case "GET", ["projects"]:
                 shown = [self.project(p) for p in self.projects] if query.get("page", ["1"]) == ["1"] else []
                 return {"count": len(self.projects), "next": None, "previous": None, "results": shown}
