@@ -4,7 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from annotation.models.providers import Answer, Request, Transient, Unanswerable, anonymous, kept, seconds, words
+from annotation.models.providers import (
+    Answer,
+    Request,
+    Transient,
+    Unanswerable,
+    anonymous,
+    kept,
+    seconds,
+    within,
+    words,
+)
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://generativelanguage.googleapis.com"
@@ -29,7 +39,7 @@ class Gemini:
         from google import genai
         from google.genai import types
 
-        self._key, self.where = api_key, anonymous(base_url or BASE_URL)
+        self._key, self._timeout_s, self.where = api_key, timeout_s, anonymous(base_url or BASE_URL)
         # A client of our own: the transport then does not depend on what else is installed.
         self._http = httpx.AsyncClient(timeout=timeout_s, limits=httpx.Limits(max_connections=None))
         options = types.HttpOptions(
@@ -53,7 +63,7 @@ class Gemini:
             response_json_schema=request.schema,
             thinking_config=None if thinking(request.model) else types.ThinkingConfig(thinking_budget=0),
         )
-        async with self.speaking(request.model) as client:
+        async with self.speaking(request.model) as client, within(self._timeout_s, self.where):
             reply = await client.models.generate_content(model=request.model, contents=parts, config=config)
         return self.read(reply)
 

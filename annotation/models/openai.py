@@ -5,11 +5,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from annotation.models.providers import Answer, Request, Told, Transient, Unanswerable, anonymous, kept, seconds, words
+from annotation.models.providers import (
+    Answer,
+    Request,
+    Told,
+    Transient,
+    Unanswerable,
+    anonymous,
+    kept,
+    seconds,
+    within,
+    words,
+)
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://api.openai.com/v1"
 FINISH = {"stop": "stop", "length": "length", "content_filter": "refused"}
+
+FILTERED = ("content_filter", "content_policy_violation")
+"""Codes of a server that did not show the question to its model: another question may pass."""
 
 
 class OpenAI:
@@ -20,7 +34,7 @@ class OpenAI:
     def __init__(self, api_key: str, base_url: str, timeout_s: float, told: Told):
         import openai
 
-        self._key, self._told = api_key, told
+        self._key, self._told, self._timeout_s = api_key, told, timeout_s
         self.where = anonymous(base_url or BASE_URL)
         # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
         self._limit = "max_tokens" if base_url else "max_completion_tokens"
@@ -34,7 +48,7 @@ class OpenAI:
         )
 
     async def answer(self, request: Request) -> Answer:
-        async with self.speaking(request.model) as client:
+        async with self.speaking(request.model) as client, within(self._timeout_s, self.where):
             # Sent as it is: what the client makes of parameters of its own takes as long as all the rest of a request.
             body = self.body(request)
             named = {"model": request.model, "messages": [], "extra_body": body}
@@ -116,7 +130,7 @@ class OpenAI:
                 wait = seconds(e.response.headers.get("retry-after"))
                 slow = status in (503, 529)
                 return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait, slow=slow)
-            case status if e.param and not str(e.param).startswith("messages"):
+            case status if e.param and e.code not in FILTERED and not str(e.param).startswith("messages"):
                 return DefectoryError(
                     f"{self.where}: does not accept `{self.said(e.param)}` as set here ({said}); change it"
                 )

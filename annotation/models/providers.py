@@ -3,13 +3,16 @@
 A provider sends one request once. Retries, the ledger and the budget are above it (`annotation.asking.ask`).
 """
 
+import asyncio
 import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -228,6 +231,20 @@ def words(reason: object, secret: str) -> str:
 
 
 def seconds(value: str | None) -> float | None:
-    """A `Retry-After` header or a duration such as `34s`, in seconds; dates and nonsense give None."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?\s*", value or "")
-    return float(found[1]) if found else None
+    """A `Retry-After` header, in seconds from now: a number, a duration such as `34s`, or a date; None for nonsense."""
+    if found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?\s*", value or ""):
+        return float(found[1])
+    try:
+        return max(0.0, parsedate_to_datetime(value or "").timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+@asynccontextmanager
+async def within(seconds: float, where: str) -> AsyncIterator[None]:
+    """A limit for all of a request: a client's own begins again with every byte that drips in."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Transient(f"{where}: no answer in time", billed=True) from None

@@ -1,6 +1,7 @@
 """Asking through the ledger: retries, waits, the budget, cancellation; a provider made of a list of outcomes."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,15 @@ def test_another_try_after_a_wait_as_long_as_asked(book: Ledger) -> None:
     assert 30 <= waits[0] <= 33
     assert 1 <= waits[1] <= 3  # the second wait of an exponential backoff with jitter
     assert book.spending().lost == 0
+
+
+def test_what_does_not_follow_its_schema_is_asked_for_again_and_was_paid(book: Ledger) -> None:
+    form = {"type": "object", "required": ["causes"]}
+    said = [replace(ANSWER, text=t) for t in ("It is small.", '{"causes": ', "{}", '{"causes": []}')]
+    asker = Asker(Scripted(*said), book, PRICE, 100 * USD, sleep=lambda _: asyncio.sleep(0))
+    paid = asyncio.run(asker.ask(replace(request(), schema=form), rng()))
+    assert paid.answer.text == '{"causes": []}'
+    assert book.spending().lost == pytest.approx(3 * PRICE.at_most(replace(request(), schema=form)) / USD)
 
 
 def test_a_service_that_stays_away(book: Ledger) -> None:

@@ -15,13 +15,15 @@ TEXT = "A thin, slanting scratch lies in the upper left, shallow and darker than
 
 @dataclass
 class Reply:
-    """What to send. `drop` closes the connection in place of an answer; `cut` ends the body that many bytes early."""
+    """What to send. `drop` closes the connection in place of an answer; `cut` ends the body that many bytes early;
+    `drip_s` passes between two bytes of it."""
 
     body: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     cut: int = 0
+    drip_s: float = 0.0
     drop: bool = False
 
 
@@ -127,7 +129,11 @@ def standin(script: Script) -> Iterator[StandIn]:
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                for byte in data if reply.drip_s else b"":
+                    self.wfile.write(bytes([byte]))
+                    if done.wait(reply.drip_s):
+                        return
+                self.wfile.write(b"" if reply.drip_s else data)
             except OSError:
                 self.close_connection = True  # the client has gone: that is what a time-out looks like from here
 

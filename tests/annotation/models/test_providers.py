@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import time
+from email.utils import formatdate
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from annotation.models.providers import (
     Request,
     Transient,
     Unanswerable,
+    check,
     cleaned,
     kept,
     opened,
@@ -130,6 +133,7 @@ def test_answers_that_end_otherwise(provider: str, body: dict[str, Any], finish:
         (Reply({}, 503), False),
         (Reply(drop=True), True),
         (Reply(delay_s=5.0), True),  # a time-out, below
+        (Reply(openai_answer(), drip_s=0.1), True),  # never silent for long, and never at its end
         (Reply({"choices": [], "candidates": []}), True),
     ],
 )
@@ -202,6 +206,60 @@ def test_faults_of_one_request(provider: str) -> None:
     assert caught.value.said == "400 bad image ***"
 
 
+@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
+def test_a_filter_that_stops_one_question_stops_no_build(code: str) -> None:
+    with pytest.raises(Unanswerable, match=r"refused this request \(400\)"):
+        send("openai", lambda n, _: Reply(openai_error("The prompt was filtered", code, "prompt"), 400))
+
+
+FORM = {
+    "type": "object", "properties": {"causes": {"type": "array", "items": {"type": "string"}}}, "required": ["causes"],
+    "additionalProperties": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_a_schema_goes_along(provider: str) -> None:
+    async def once(url: str) -> Answer:
+        async with opened(provider, url) as p:
+            return await p.answer(request(provider, schema=FORM, temperature=None))
+
+    with standin(lambda n, body: Reply(ANSWERS[provider]('{"causes": []}'))) as server:
+        assert asyncio.run(once(server.url)).text == '{"causes": []}'
+    (sent,) = server.requests
+    if provider == "openai":
+        form = sent["response_format"]
+        assert (form["type"], form["json_schema"]["schema"], form["json_schema"]["strict"]) == (
+            "json_schema", FORM, True,
+        )  # fmt: skip
+    else:
+        sent = sent["generationConfig"]
+        assert (sent["responseMimeType"], sent["responseJsonSchema"]) == ("application/json", FORM)
+    assert "temperature" not in sent
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer('{"causes": ["wear"]}', "stop"), None),
+        (Answer("I would rather not.", "refused"), None),  # a refusal follows no schema
+        (Answer('{"causes": ["we', "length"), "an answer that is cut off"),
+        (Answer("Sure! Here it is: {}", "stop"), "an answer that is no JSON"),
+        (Answer("[" * 100_000, "stop"), "an answer that is no JSON"),
+        (Answer('{"causes": "wear"}', "stop"), r"does not follow its schema \(\$\.causes\)"),
+        (Answer('{"causes": [], "more": 1}', "stop"), r"does not follow its schema \(\$\)"),
+    ],
+)
+def test_an_answer_is_held_against_its_schema(answer: Answer, says: str | None) -> None:
+    check(request(), answer)  # free text may be anything
+    if says is None:
+        check(request(schema=FORM), answer)
+        return
+    with pytest.raises(Transient, match=says) as caught:
+        check(request(schema=FORM), answer)
+    assert caught.value.billed
+
+
 @pytest.mark.parametrize("provider", ["openai", "gemini"])
 def test_user_and_password_of_an_address_are_never_shown(provider: str) -> None:
     async def once() -> Answer:
@@ -255,12 +313,17 @@ def test_the_key_of_a_request_covers_everything_in_it() -> None:
         ("34s", 34.0),
         (None, None),
         ("", None),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Fri, 01 Jan 1999 07:28:00 GMT", 0.0),
+        ("Fri, 99 Jan 1999 07:28:00 GMT", None),
         ("-1", None),
     ],
 )
 def test_seconds(value: str | None, wait: float | None) -> None:
     assert seconds(value) == wait
+
+
+def test_seconds_until_a_date() -> None:
+    assert 50 < seconds(formatdate(time.time() + 60, usegmt=True)) <= 60
 
 
 def test_model_output_is_not_trusted() -> None:
