@@ -53,7 +53,7 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 def defectory(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(Path(sys.executable).parent / "defectory"), *arguments],
-        cwd=home, env=environment(home, **extra), capture_output=True, text=True, timeout=400, check=False,
+        cwd=home, env=environment(home, **extra), capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
 
 

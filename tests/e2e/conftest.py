@@ -11,7 +11,14 @@ LONGEST = ("test_reannotation", "test_build", "test_review", "test_prefect", "te
 """Minutes each, and begun first, so that processes that share the files end at about the same time."""
 
 
+PATIENCE_S = 1500
+"""Of a test and what it needs; a busy machine must not fail one."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("services"):
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 

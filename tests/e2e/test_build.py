@@ -102,7 +102,6 @@ MOMENTS = {
 }
 
 
-@pytest.mark.timeout(1500)
 def test_a_build_killed_time_and_again_ends_in_the_same_bytes(home: Path, undisturbed: Path) -> None:
     workspace = home / "killed"
     kept: dict[Path, bytes] = {}
@@ -133,7 +132,7 @@ def test_a_killed_blender_worker_costs_one_retry(home: Path, undisturbed: Path) 
         return found
 
     wait_for(killed, build)
-    assert build.wait(timeout=400) == 0
+    assert build.wait(timeout=900) == 0
     assert checksums(workspace) == checksums(undisturbed)
     assert not there(workspace, "work/render/*/scratch"), "scratch frames are gone"
     assert not there(elsewhere, "blender*"), "and whatever Blender keeps while it runs"

@@ -58,7 +58,7 @@ def rendered(folder: Path, jobs: dict[str, dict[str, Any]]) -> dict[str, dict[st
     (python,) = blender.interpreter("")
     subprocess.run(
         [python, Path(__file__).parent / "looks.py", folder],
-        env=os.environ | {"TMPDIR": str(folder)}, check=True, capture_output=True, timeout=500,
+        env=os.environ | {"TMPDIR": str(folder)}, check=True, capture_output=True, timeout=900,
     )  # fmt: skip
     said: dict[str, dict[str, Any]] = json.loads((folder / "said.json").read_text())
     return said
@@ -175,7 +175,7 @@ bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
 def test_surfaces_of_ones_own(tmp_path: Path) -> None:
     own = str(tmp_path / "own.blend")
     (python,) = blender.interpreter("")
-    subprocess.run([python, "-c", BLEND, own], check=True, capture_output=True, timeout=120)
+    subprocess.run([python, "-c", BLEND, own], check=True, capture_output=True, timeout=900)
     Path(own + ".ran").unlink(missing_ok=True)
     grey, flat, tilted = (
         picture(tmp_path / f"{n}.png", c)
@@ -221,8 +221,8 @@ def test_what_cannot_be_used_is_named_in_one_sentence(tmp_path: Path) -> None:
     nan = tmp_path / "nan.exr"
     (python,) = blender.interpreter("")
     blend = str(tmp_path / "own.blend")
-    subprocess.run([python, "-c", BLEND, blend], check=True, capture_output=True, timeout=120)
-    subprocess.run([python, "-c", NAN, str(nan)], check=True, capture_output=True, timeout=120)
+    subprocess.run([python, "-c", BLEND, blend], check=True, capture_output=True, timeout=900)
+    subprocess.run([python, "-c", NAN, str(nan)], check=True, capture_output=True, timeout=900)
     ordinary.write_bytes(Path(whole).read_bytes())
     own = {"name": "own", "repeat": 1.0, "material": None}
     cases = (

@@ -36,7 +36,7 @@ def api(home: Path) -> Iterator[str]:
         yield url
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
+        server.wait(timeout=120)
 
 
 def answers(url: str) -> bool:
