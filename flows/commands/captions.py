@@ -67,7 +67,7 @@ def _counted(lines: "Iterator[Audited]", summary: "Summary") -> "Iterator[Audite
 
 def _told(line: "Audited") -> str:
     """A line of the table, and one more for each contradiction and problem."""
-    start = f"{line.line:>6}  {_shown(line.id, 20):<20} "
+    start = f"{line.line:>6}  {_shown('' if line.id is None else str(line.id), 20):<20} "
     bad = [f"{'':>8}problem: {_shown(line.problem, 300)}"] if line.problem else []
     if line.score is None:
         return "\n".join([start.rstrip(), *bad])

@@ -18,6 +18,7 @@ import numpy as np
 from annotation.coverage import covered_many
 from annotation.diversity import Encode, diversity, score, similarities
 from annotation.grounding.check import Truth, ground
+from annotation.grounding.claims import family_of
 from annotation.measuring.attributes import Attributes, attributes
 from schemas.errors import BadInput, CallError
 from schemas.rows import Claim
@@ -28,9 +29,10 @@ LONGEST_TEXT = 20_000
 """Characters; nor is a longer text."""
 MOST_PIXELS = 100_000_000
 AT_ONCE = 64
-"""Texts of one image that are compared with one another; more are compared in portions."""
+"""Texts that are read at once, and texts of one image that are compared with one another; more are in portions."""
 COVERAGE_WEIGHT = 0.6
 """S = 0.6 * covered / 5 + 0.4 * D (SteelDefectX)."""
+NO_DEFECT = "none"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Audited:
 
     line: int
     """From 1."""
-    id: str
+    id: Any
+    """As the line has it; None without one."""
     problem: str = ""
     covers: dict[str, bool] = field(default_factory=dict)
     diversity: float = 1.0
@@ -59,29 +62,50 @@ class Audited:
 @dataclass(frozen=True)
 class _Line:
     number: int
-    id: str
+    id: Any
     text: str
     image: str
     mask: str
     defect: str
     problem: str = ""
 
+    @property
+    def group(self) -> str:
+        """What lines have in common that belong together though they name no image."""
+        return "" if self.id is None else json.dumps(self.id, sort_keys=True)
+
 
 def audit(file: Path, encode: Encode) -> Iterator[Audited]:
     """The lines of `file` in order. Lines in a row that are about the same image (the same `id`, without an image) are
     compared with one another: D is 1 - the mean cosine to the others. Elsewhere D is 1.
 
-    Raises CallError for a file that is missing or has no line.
+    Raises CallError for a file that is missing, cannot be read, or has no line.
     """
-    if not file.is_file():
-        raise CallError(f"{file}: no such file; give a JSONL file with one caption per line")
+    if not file.exists() or file.is_dir():
+        what = "is a folder" if file.is_dir() else "no such file"
+        raise CallError(f"{file}: {what}; give a JSONL file with one caption per line")
     some = False
-    for _, group in groupby(_lines(file), key=lambda line: line.image or line.id or line.number):
-        while portion := list(islice(group, AT_ONCE)):
+    try:
+        for groups in _groups(file):
             some = True
-            yield from _audited(portion, file.parent, encode)
+            yield from _audited(groups, file.parent, encode)
+    except OSError as e:
+        raise CallError(f"{file}: cannot be read ({e.strerror}); give a JSONL file with one caption per line") from None
     if not some:
         raise CallError(f"{file}: holds no line; give a JSONL file with one caption per line")
+
+
+def _groups(file: Path) -> Iterator[list[list[_Line]]]:
+    """Groups of lines that are compared with one another, so many at a time as are read faster together."""
+    groups: list[list[_Line]] = []
+    for _, group in groupby(_lines(file), key=lambda line: line.image or line.group or line.number):
+        while portion := list(islice(group, AT_ONCE)):
+            groups.append(portion)
+            if sum(map(len, groups)) >= AT_ONCE:
+                yield groups
+                groups = []
+    if groups:
+        yield groups
 
 
 def _lines(file: Path) -> Iterator[_Line]:
@@ -97,7 +121,7 @@ def _lines(file: Path) -> Iterator[_Line]:
                 yield _line(number, raw)
 
 
-def _bad(number: int, problem: str, known: str = "") -> _Line:
+def _bad(number: int, problem: str, known: Any = None) -> _Line:
     return _Line(number, known, "", "", "", "", problem)
 
 
@@ -109,49 +133,61 @@ def _line(number: int, raw: bytes) -> _Line:
     if not isinstance(said, dict):
         return _bad(number, 'is not a JSON object; write {"id": …, "text": …}')
     known = said.get("id")
-    name = str(known)[:200] if isinstance(known, str | int) else ""
     text = said.get("text")
     if not isinstance(text, str) or not text.strip():
-        return _bad(number, "has no `text`; give the caption under that name", name)
+        return _bad(number, "has no `text`; give the caption under that name", known)
     if len(text) > LONGEST_TEXT:
-        return _bad(number, f"has a text of more than {LONGEST_TEXT:,} characters; give a caption", name)
+        return _bad(number, f"has a text of more than {LONGEST_TEXT:,} characters; give a caption", known)
     for key in ("image", "mask", "class"):
         if not isinstance(said.get(key) or "", str):
-            return _bad(number, f"has a `{key}` that is no text; give a file's name or a class", name)
-    return _Line(number, name, text, said.get("image") or "", said.get("mask") or "", said.get("class") or "")
+            return _bad(number, f"has a `{key}` that is no text; give a file's name or a class", known)
+    return _Line(number, known, text, said.get("image") or "", said.get("mask") or "", said.get("class") or "")
 
 
-def _audited(lines: list[_Line], folder: Path, encode: Encode) -> Iterator[Audited]:
-    whole = [line for line in lines if line.text]
-    diverse = dict.fromkeys((line.number for line in whole), 1.0)
-    if len(whole) > 1:
-        cosines = similarities([line.text for line in whole], encode)
-        everyone = range(len(whole))
-        diverse = {line.number: round(diversity(cosines, n, everyone), 6) for n, line in enumerate(whole)}
-    covers = dict(zip((line.number for line in whole), covered_many([line.text for line in whole]), strict=True))
-    for line in lines:
-        if not line.text:
-            yield Audited(line.number, line.id, line.problem)
-            continue
-        seen, problem = None, ""
-        if line.mask and not line.image:
-            problem = "has a mask but no image; give both to have the claims checked"
-        elif line.image:
-            try:
-                seen = _seen(folder, line.image, line.mask)
-            except BadInput as e:
-                problem = str(e)
-        bits = covers[line.number]
-        truth = Truth(line.defect) if line.defect else None
-        yield Audited(
-            line.number, line.id, problem, bits, diverse[line.number],
-            round(score(bits, diverse[line.number], COVERAGE_WEIGHT), 6), ground(line.text, seen, truth),
-        )  # fmt: skip
+def _audited(groups: list[list[_Line]], folder: Path, encode: Encode) -> Iterator[Audited]:
+    readable = [[line for line in group if line.text] for group in groups]
+    texts = [line.text for group in readable for line in group]
+    covers = dict(zip(texts, covered_many(texts), strict=True))
+    compared = [line.text for group in readable if len(group) > 1 for line in group]
+    vectors = dict(zip(compared, encode(compared), strict=True)) if compared else {}
+    for group, whole in zip(groups, readable, strict=True):
+        diverse = dict.fromkeys((line.number for line in whole), 1.0)
+        if len(whole) > 1:
+            cosines = similarities([line.text for line in whole], lambda some: np.array([vectors[t] for t in some]))
+            everyone = range(len(whole))
+            diverse = {line.number: round(diversity(cosines, n, everyone), 6) for n, line in enumerate(whole)}
+        for line in group:
+            yield _checked(line, folder, covers[line.text], diverse[line.number]) if line.text else _unread(line)
+
+
+def _unread(line: _Line) -> Audited:
+    return Audited(line.number, line.id, line.problem)
+
+
+def _checked(line: _Line, folder: Path, bits: dict[str, bool], diverse: float) -> Audited:
+    seen, problems = None, []
+    if line.defect not in ("", NO_DEFECT) and family_of(line.defect) is None:
+        problems.append(
+            f"class {line.defect:.100} is not known, so type and depth cannot be checked; name it otherwise"
+        )
+    if line.mask and not line.image:
+        problems.append("has a mask but no image; give both to have the claims checked")
+    elif line.image:
+        try:
+            seen = _seen(folder, line.image, line.mask, line.defect == NO_DEFECT)
+        except BadInput as e:
+            problems.append(str(e))
+    truth = Truth(line.defect) if line.defect else None
+    covered = round(score(bits, diverse, COVERAGE_WEIGHT), 6)
+    return Audited(
+        line.number, line.id, ". ".join(problems), bits, diverse, covered, ground(line.text, seen, truth)
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=2)
-def _seen(folder: Path, image: str, mask: str) -> Attributes | None:
-    """What is measured in an image, None without a mask; several captions of one image share it."""
+def _seen(folder: Path, image: str, mask: str, sound: bool) -> Attributes | None:
+    """What is measured in an image, None without a mask; several captions of one image share it. A mask of something
+    `sound` may be empty."""
     if not mask:
         _read(folder, image)
         return None
@@ -159,6 +195,10 @@ def _seen(folder: Path, image: str, mask: str) -> Attributes | None:
     if marked.ndim == 3:
         marked = marked[:, :, :3].max(axis=2)
     picture = _read(folder, image)
+    if not marked.any():
+        if sound:
+            return None
+        raise BadInput(f"{mask}: marks nothing; leave `mask` out, or set `class` to none where there is no defect")
     try:
         return attributes(picture, marked > 0)
     except BadInput as e:
@@ -168,6 +208,8 @@ def _seen(folder: Path, image: str, mask: str) -> Attributes | None:
 def _read(folder: Path, name: str) -> np.ndarray:
     """A picture as it is stored, RGB order; grey, 16 bits and alpha stay what they are."""
     file = folder / name
+    if file.is_dir():
+        raise BadInput(f"{name}: is a folder; name a picture")
     try:
         data = np.frombuffer(file.read_bytes(), np.uint8)
     except (OSError, ValueError):

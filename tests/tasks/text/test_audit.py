@@ -1,6 +1,8 @@
 """The audit of captions that are there: lines good and bad, groups, images, the command."""
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import cv2
@@ -30,6 +32,7 @@ def folder(tmp_path: Path) -> Path:
     cv2.imwrite(str(tmp_path / "a.png"), picture)
     cv2.imwrite(str(tmp_path / "m.png"), mask)
     cv2.imwrite(str(tmp_path / "short.png"), mask[:50])
+    cv2.imwrite(str(tmp_path / "empty.png"), mask * 0)
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n????")
     return tmp_path
 
@@ -93,7 +96,8 @@ def test_lines_that_cannot_be_read_are_told_and_the_others_go_on(folder: Path, b
         ({"image": "none.png", "mask": ""}, "none.png: no such file"),
         ({"mask": "short.png"}, "a.png: the mask is 160x50 pixels, its picture 160x120"),
         ({"image": "broken.png"}, "broken.png: cannot be read as a picture"),
-        ({"image": "."}, "no such file"),
+        ({"image": "."}, ".: is a folder"),
+        ({"mask": "empty.png"}, "empty.png: marks nothing; leave `mask` out"),
         ({"image": "a\x00b"}, "no such file"),
         ({"image": ""}, "has a mask but no image"),
     ],
@@ -107,9 +111,50 @@ def test_without_a_usable_image_the_text_is_scored_all_the_same(
     assert {c.verdict for c in line.claims if c.dimension != "type"} == {"uncheckable"}
 
 
+def test_an_empty_mask_is_right_where_there_is_no_defect(folder: Path) -> None:
+    line = next(task.audit(written(folder, GOOD | {"mask": "empty.png", "class": "none"}), never))
+    assert line.problem == ""
+    assert {c.dimension for c in line.claims if c.verdict == "contradicted"} == {"type"}
+
+
+def test_a_class_that_is_not_known_is_told(folder: Path) -> None:
+    line = next(task.audit(written(folder, GOOD | {"class": "flurb"}), never))
+    assert line.problem == "class flurb is unknown, so type and depth cannot be checked; name it otherwise"
+    assert {c.verdict for c in line.claims if c.dimension == "type"} == {"uncheckable"}
+    assert "supported" in {c.verdict for c in line.claims}
+
+
+@pytest.mark.parametrize("known", [7, "7", None, 1.5, {"a": [1]}, True])
+def test_an_id_comes_back_as_it_was(folder: Path, known: object) -> None:
+    good, bad = task.audit(written(folder, GOOD | {"id": known}, {"id": known}), never)
+    assert [good.row()["id"], bad.row()["id"]] == [known, known]
+
+
+def test_many_lines_come_in_their_order_and_only_neighbours_are_compared(folder: Path) -> None:
+    lines = [{"id": n // 2, "text": f"A dent of {n} mm."} for n in range(2 * task.AT_ONCE + 3)]
+    found = list(task.audit(written(folder, *lines, "not json"), alike))
+    assert [f.line for f in found] == list(range(1, len(lines) + 2))
+    assert [f.diversity for f in found] == [0.0] * (len(lines) - 1) + [1.0] * 2
+
+
+def test_marks_and_ends_of_other_systems(folder: Path) -> None:
+    file = folder / "captions.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(json.dumps(GOOD | {"id": n}).encode() for n in range(2)))
+    assert [(f.id, f.problem) for f in task.audit(file, alike)] == [(0, ""), (1, "")]
+
+
+def test_a_stream_is_read_as_well(folder: Path) -> None:
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=lambda: pipe.write_text(json.dumps(GOOD)), daemon=True).start()
+    assert [line.id for line in task.audit(pipe, never)] == ["1"]
+
+
 def test_missing_and_empty_files_are_wrong_calls(folder: Path) -> None:
     with pytest.raises(CallError, match="no such file"):
         next(task.audit(folder / "none.jsonl", never))
+    with pytest.raises(CallError, match="is a folder"):
+        next(task.audit(folder, never))
     with pytest.raises(CallError, match="holds no line"):
         next(task.audit(written(folder, "", " "), never))
 
