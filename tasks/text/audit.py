@@ -167,9 +167,7 @@ def _unread(line: _Line) -> Audited:
 def _checked(line: _Line, folder: Path, bits: dict[str, bool], diverse: float) -> Audited:
     seen, problems = None, []
     if line.defect not in ("", NO_DEFECT) and family_of(line.defect) is None:
-        problems.append(
-            f"class {line.defect:.100} is not known, so type and depth cannot be checked; name it otherwise"
-        )
+        problems.append(f"class {line.defect:.100} is unknown, so type and depth cannot be checked; name it otherwise")
     if line.mask and not line.image:
         problems.append("has a mask but no image; give both to have the claims checked")
     elif line.image:
