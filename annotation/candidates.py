@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from annotation.models.providers import Evidence, Request, cleaned
 from annotation.together import together
 from schemas.captions import Caption
 from schemas.digests import digest
-from schemas.errors import BadInput
+from schemas.errors import BadInput, CallError
 from schemas.rows import Claim
 
 _SCORERS = ThreadPoolExecutor(32, "scorer")
@@ -45,15 +46,40 @@ SECOND = 1000
 PROMPTS = ("system", "open", "clean", "mend", "side", *DIMENSIONS)
 
 
+FILLED_IN = ("object", "defect", "side", "text", "wrong")
+"""What stands for words of the sample in a prompt, in braces."""
+
+
 @cache
-def prompt(name: str) -> str:
-    """A prompt by name, with `{object}` and `{defect}` to be filled in."""
+def prompt(name: str, folder: str = "") -> str:
+    """A prompt by name, with what is `FILLED_IN`: the one of `folder` if there is one, else ours."""
+    own = Path(folder, f"{name}.txt")
+    if folder and own.exists():
+        return own.read_text(encoding="utf-8").strip()
     return resources.files("annotation").joinpath("prompts", f"{name}.txt").read_text(encoding="utf-8").strip()
 
 
-def prompts_digest() -> str:
-    """Changes when any prompt does."""
-    return digest([prompt(name) for name in PROMPTS])
+def prompts_digest(folder: str = "") -> str:
+    """Changes when any prompt does. Raises CallError for a folder of prompts that cannot be used."""
+    if folder:
+        _demand_usable(Path(folder))
+    return digest([prompt(name, folder) for name in PROMPTS])
+
+
+def _demand_usable(folder: Path) -> None:
+    names = sorted(p.stem for p in folder.glob("*.txt"))
+    if not names:
+        raise CallError(f"caption.prompts: {folder}: holds no prompt; put files like open.txt there")
+    for name in names:
+        if name not in PROMPTS:
+            raise CallError(f"caption.prompts: {folder / name}.txt: is no prompt; there are {', '.join(PROMPTS)}")
+        try:
+            prompt(name, str(folder)).format(**dict.fromkeys(FILLED_IN, ""))
+        except (KeyError, IndexError, ValueError, AttributeError, OSError) as e:
+            raise CallError(
+                f"caption.prompts: {folder / name}.txt: cannot be filled in ({type(e).__name__}: {e}); braces are for "
+                f"{', '.join(FILLED_IN)}, and are doubled otherwise"
+            ) from None
 
 
 @cache
@@ -122,8 +148,8 @@ async def describe(
         wording = name if name in PROMPTS else "side"
         return Request(
             model=model,
-            system=prompt("system"),
-            prompt=prompt(wording).format(
+            system=prompt("system", want.prompts),
+            prompt=prompt(wording, want.prompts).format(
                 object=spoken(subject.object), defect=spoken(subject.defect), side=spoken(name), **words
             ),
             asks=name if name in sides else "open",

@@ -92,6 +92,8 @@ def reannotate(
     by: Literal["machine", "people"] = "machine",
     provider: Literal["as before", "measured", "openai", "gemini"] = "as before",
     model: str = "",
+    prompts: str = "",
+    taxonomy: str = "",
     settings: str = "",
     confirm: Literal["wait for Resume", "run at once"] = "wait for Resume",
 ) -> dict[str, Any] | None:
@@ -109,13 +111,14 @@ def reannotate(
         by: Who labels.
         provider: Who writes captions.
         model: The provider's model name; empty for as before.
-        settings: Further settings, one on each line, such as: caption.budget_usd=5 or images.taxonomy=steel
+        prompts: A folder with other prompts for captions, such as open.txt; empty for as before.
+        taxonomy: Another taxonomy for classes, by its name or file; empty for as before.
+        settings: Further settings, one on each line, such as: caption.budget_usd=5 or caption.candidates=6
         confirm: Whether to show the forecast and wait until somebody presses Resume, or to run at once.
     """
     opened = Workspace.open(Path(workspace))
-    chosen = {"caption.provider": provider if provider != "as before" else "", "caption.model": model}
     overrides = (
-        *(f"{key}={value}" for key, value in chosen.items() if value),
+        *reannotation.changes("" if provider == "as before" else provider, model, prompts, taxonomy),
         *(line.strip() for line in settings.splitlines() if line.strip()),
     )
     order = Order(task, reason, where, tuple(ids.split()), batch, by == "people", overrides)

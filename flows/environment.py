@@ -31,6 +31,11 @@ def end_orphans(workspace: Workspace) -> None:
     os.environ[services.MARK] = workspace.tag
 
 
+def configured() -> str | None:
+    """The Prefect API that is configured: PREFECT_API_URL, else that of this folder's services if they run."""
+    return os.environ.get("PREFECT_API_URL") or services.prefect_api_url(services.home())
+
+
 def prepare(debug: bool = False) -> None:
     """Call before the first import of Prefect. Uses PREFECT_API_URL, else the services of this folder if they
     run, else Prefect's ephemeral server. Raises DefectoryError when the configured server does not answer."""
@@ -38,8 +43,7 @@ def prepare(debug: bool = False) -> None:
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "DEBUG" if debug else "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
-    url = os.environ.get("PREFECT_API_URL") or services.prefect_api_url(services.home())
-    if url:
+    if url := configured():
         os.environ["PREFECT_API_URL"] = url
         try:
             with urlopen(f"{url.rstrip('/')}/health", timeout=10):  # noqa: S310 - the configured server

@@ -25,6 +25,8 @@ class Caption(Section):
     """Who writes the candidates; `measured` needs no key and no network."""
     model: str = ""
     """The provider's model name."""
+    prompts: str = ""
+    """A folder with prompts of your own, in place of ours of the same name: open.txt, system.txt, …; none if empty."""
     base_url: str = ""
     """Another server with the same interface."""
     candidates: int = Field(4, ge=1, le=16)

@@ -113,8 +113,9 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
         caption = caption.model_copy(
             update={"class_text": written.model_copy(update={"file": _place(written.file, folder)})}
         )
-    if caption.dimensions:
-        caption = caption.model_copy(update={"dimensions": _place(caption.dimensions, folder)})
+    for name in ("dimensions", "prompts"):
+        if given := getattr(caption, name):
+            caption = caption.model_copy(update={name: _place(given, folder)})
     if images.taxonomy.endswith((".yaml", ".yml")):
         images = images.model_copy(update={"taxonomy": _place(images.taxonomy, folder)})
     return recipe.model_copy(

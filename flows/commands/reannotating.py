@@ -19,6 +19,9 @@ def reannotate(
     ] = "",
     ids: Annotated[Path | None, typer.Option(help="A file with sample ids, one on each line.", metavar="FILE")] = None,
     batch: Annotated[str, typer.Option(help="A batch whose samples are done again.", metavar="ID")] = "",
+    model: Annotated[str, typer.Option(help="Another model, as PROVIDER or PROVIDER:NAME.")] = "",
+    prompts: Annotated[str, typer.Option(help="A folder with other prompts for captions.", metavar="FOLDER")] = "",
+    taxonomy: Annotated[str, typer.Option(help="Another taxonomy, by its name or file.", metavar="NAME")] = "",
     human: Annotated[bool, typer.Option("--human", help="People label, no machine.")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask; without it and without a terminal, only say what it would cost.")
@@ -38,9 +41,8 @@ def reannotate(
     from tasks.workspace import Workspace
 
     opened = Workspace.open(workspace)
-    order = Order(
-        task, reason, where, reannotation.read_ids(ids) if ids else (), batch, human, tuple(set_ or ())
-    )  # fmt: skip
+    changes = (*reannotation.changes(*model.partition(":")[::2], prompts, taxonomy), *(set_ or ()))
+    order = Order(task, reason, where, reannotation.read_ids(ids) if ids else (), batch, human, changes)
     with opened.lock():
         demand_current(opened, opened.recipe(), "caption")
         planned = reannotation.plan(opened, order)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.output import WorkspacePath, emit
+from flows.commands.output import OPTIONS, WorkspacePath, emit
 
 if TYPE_CHECKING:
     from tasks.review import PullReport
+    from tasks.workspace import Workspace
 
 review_app = typer.Typer(help="Send work to reviewers in Label Studio, bring it back.", no_args_is_help=True)
 
@@ -57,10 +58,12 @@ def review_pull(
     with opened.lock():
         demand_current(opened, opened.recipe(), "caption")
         report = review.pull(opened, opened.recipe(), review.connect(), everything=all_)
+        told = _tell(opened)
     emit(
-        dataclasses.asdict(report),
+        dataclasses.asdict(report) | {"told": told},
         _said(report),
         *report.problems,
+        *told,
         f"then: defectory release {workspace} --version X.Y.Z",
     )
 
@@ -71,6 +74,22 @@ def _said(report: "PullReport") -> str:
         f"{report.corrected} corrected, {report.rejected} rejected"
         + (f", {report.withdrawn} withdrawn" if report.withdrawn else "")
     )  # fmt: skip
+
+
+def _tell(workspace: "Workspace") -> list[str]:
+    """Tell a configured Prefect server of batches that failed their quality rounds; what was told, as sentences."""
+    from flows.environment import configured, prepare
+    from schemas.errors import DefectoryError
+
+    if configured() is None:
+        return []
+    try:
+        prepare(debug=OPTIONS["debug"])
+    except DefectoryError as e:
+        return [f"nobody was told of failed quality rounds: {e}"]
+    from flows.events import quality_failed
+
+    return [f"batch {b.id}: failed its quality rounds" for b in quality_failed(workspace, workspace.recipe())]
 
 
 @review_app.command("listen")
@@ -86,12 +105,11 @@ def review_listen(
     from tasks.workspace import Workspace
 
     def say(heard: "PullReport | str") -> None:
-        result = {"said": heard} if isinstance(heard, str) else dataclasses.asdict(heard)
-        emit(
-            result,
-            heard if isinstance(heard, str) else _said(heard),
-            *(() if isinstance(heard, str) else heard.problems),
-        )
+        if isinstance(heard, str):
+            emit({"said": heard}, heard)
+            return
+        told = _tell(opened)
+        emit(dataclasses.asdict(heard) | {"told": told}, _said(heard), *heard.problems, *told)
 
     opened = Workspace.open(workspace)
     with opened.lock():

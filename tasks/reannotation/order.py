@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import duckdb
@@ -31,6 +31,8 @@ PEOPLE_JUDGE = {BY_TAXONOMY: "match"}
 """What people are asked where a task's labels are not theirs to give."""
 QUIET = (*captions.MANNER, "base_url")
 """Settings that do not decide what is said, or that may hold what is nobody's business."""
+FILES = ("prompts", "dimensions", "encoder")
+"""Settings that may name files."""
 TASKS = ("caption", "defect_type", "visible_interval", "mask", "box", "scene", "safety_level", "match", "clip")
 
 
@@ -94,6 +96,13 @@ class Plan:
     """The batch is in the tables: it was run to its end before."""
 
 
+def changes(provider: str = "", model: str = "", prompts: str = "", taxonomy: str = "") -> tuple[str, ...]:
+    """What is to be different, as `overrides` of an order; what is empty stays as it is."""
+    given = {"caption.provider": provider, "caption.model": model, "caption.prompts": prompts,
+             "images.taxonomy": taxonomy}  # fmt: skip
+    return tuple(f"{key}={value}" for key, value in given.items() if value)
+
+
 def plan(workspace: Workspace, order: Order) -> Plan:
     """What an order comes to. Changes nothing. Raises CallError for a wrong order."""
     before = workspace.recipe()
@@ -104,14 +113,9 @@ def plan(workspace: Workspace, order: Order) -> Plan:
         parent=order.parent or None, settings=canonical(_settings(order, recipe)),
     )  # fmt: skip
     if order.people and order.task in PEOPLE_JUDGE:
-        batch = _about(batch, PEOPLE_JUDGE[order.task])
+        batch = made(**{k: v for k, v in vars(batch).items() if k != "id"} | {"task": PEOPLE_JUDGE[order.task]})
     done = any(b.id == batch.id for b in workspace.rows(Batch))
     return Plan(order, recipe, chosen, forecast(workspace, order, recipe, chosen), batch, done)
-
-
-def _about(batch: Batch, task: str) -> Batch:
-    values = {k: v for k, v in vars(batch).items() if k not in ("id", "population")}
-    return made(**values | {"task": task})
 
 
 def _demanded(order: Order, before: Recipe) -> Recipe:
@@ -142,10 +146,16 @@ def _settings(order: Order, recipe: Recipe) -> dict[str, Any]:
         return {"by": "people"}
     if order.task == BY_MODEL:
         decides = digest(captions.settings(recipe))
-        told = [o for o in sorted(order.overrides) if o.split("=")[0].removeprefix("caption.") not in QUIET]
+        told = [_told(*o.split("=", 1)) for o in sorted(order.overrides)
+                if o.split("=")[0].removeprefix("caption.") not in QUIET]  # fmt: skip
         return {"by": "model", "author": author(order, recipe), "settings": decides, "set": told}
     known = taxonomy.load(recipe.images.taxonomy)
     return {"by": "taxonomy", "author": author(order, recipe), "version": known.version, "settings": digest(known)}
+
+
+def _told(key: str, value: str) -> str:
+    """An override as it stands in the tables: files without their folder, which is nobody's business."""
+    return f"{key}={PurePath(value).name if key.removeprefix('caption.') in FILES else value}"
 
 
 def author(order: Order, recipe: Recipe) -> str:

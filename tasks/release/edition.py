@@ -75,7 +75,8 @@ def said(recipe: Recipe) -> dict[str, dict[str, Any]]:
         settings["images"]["taxonomy"] = PurePath(settings["images"]["taxonomy"]).name
         settings["images"]["encoder"] = PurePath(recipe.images.encoder).name
         settings["sources"] = {s.name: s.licence or "no licence stated" for s in recipe.sources}
-    settings["caption"]["encoder"] = PurePath(settings["caption"]["encoder"]).name
+    for name in ("encoder", "prompts"):
+        settings["caption"][name] = PurePath(settings["caption"][name]).name
     return settings
 
 

@@ -37,10 +37,10 @@ def settings(recipe: Recipe) -> tuple[Caption, str, str]:
     want = recipe.caption
     decides = {
         "model": model_of(want), "encoder": encoders.identity(want.encoder), "base_url": anonymous(want.base_url),
-        **{name: getattr(PLAIN, name) for name in (*MANNER, "dimensions", "class_text")},
+        **{name: getattr(PLAIN, name) for name in (*MANNER, "dimensions", "prompts", "class_text")},
     }  # fmt: skip
     rules = digest(coverage.source(want.dimensions), grounding.source())
-    return want.model_copy(update=decides), prompts_digest(), rules
+    return want.model_copy(update=decides), prompts_digest(want.prompts), rules
 
 
 PLAIN = Caption()

@@ -9,13 +9,13 @@ import pytest
 
 from annotation.asking.ask import Asker
 from annotation.asking.ledger import Ledger
-from annotation.candidates import PROMPTS, Candidate, Subject, describe, prompt, spoken
+from annotation.candidates import PROMPTS, Candidate, Subject, describe, prompt, prompts_digest, spoken
 from annotation.coverage import DIMENSIONS
 from annotation.measuring.attributes import Attributes, attributes
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Answer, Request
 from schemas.captions import Caption
-from schemas.errors import BadInput
+from schemas.errors import BadInput, CallError
 
 FULL = "A long, straight scratch, shallow and dark, lies in the upper left."
 
@@ -193,6 +193,31 @@ def test_prompts_are_whole(tmp_path: Path) -> None:
         text = prompt(name).format(object="can", defect="dent", text="A dent.", wrong="It is no hole.", side="edge")
         assert text.endswith(".")
         assert "{" not in text
+
+
+def test_a_folder_of_prompts_takes_the_place_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "open.txt").write_text("What of this {object}? {{A dent}}, say.")
+    writer = Writer(lambda r: FULL)
+    run(writer, tmp_path, prompts=str(tmp_path))
+    assert writer.asked[0].prompt == "What of this tin can? {A dent}, say."
+    assert writer.asked[0].system == prompt("system")
+    assert prompts_digest(str(tmp_path)) != prompts_digest()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("open", "See {thing}.", "open.txt: cannot be filled in"),
+        ("open", "See {", "open.txt: cannot be filled in"),
+        ("opne", "See.", "opne.txt: is no prompt; there are system, open"),
+        ("", "", "holds no prompt"),
+    ],
+)
+def test_prompts_that_cannot_be_used_are_named(name: str, text: str, says: str, tmp_path: Path) -> None:
+    if name:
+        (tmp_path / f"{name}.txt").write_text(text)
+    with pytest.raises(CallError, match=says):
+        prompts_digest(str(tmp_path))
 
 
 def test_spoken() -> None:

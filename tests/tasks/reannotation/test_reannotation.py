@@ -1,5 +1,6 @@
 """Labelling again on a made workspace: measured captions first, then another model behind a local stand-in server."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +67,32 @@ def judged(workspace: Workspace, sample: Sample, about: Annotation, text: str, b
     return row
 
 
-def test_another_model_labels_again_and_history_stays(workspace: Workspace) -> None:
+def test_another_model_and_prompt_label_again_and_history_stays(workspace: Workspace, tmp_path: Path) -> None:
     before, asked = labels(workspace), []
+    prompts = tmp_path / "second"
+    prompts.mkdir()
+    (prompts / "open.txt").write_text("Tell what is wrong with this {object}.")
 
     def write(n: int, body: dict[str, Any]) -> Reply:
         asked.append(body)
         return Reply(openai_answer(TEXT if n % 2 else f"{TEXT} It is a little deep."))
 
     with standin(write) as server:
-        planned = reannotation.plan(workspace, order(server.url))
+        as_before = reannotation.plan(workspace, order(server.url))
+        wanted = order(server.url)
+        wanted = dataclasses.replace(wanted, overrides=(*wanted.overrides, *reannotation.changes(prompts=str(prompts))))
+        planned = reannotation.plan(workspace, wanted)
+        assert planned.batch.id != as_before.batch.id
+        assert "caption.prompts=second" in planned.batch.settings and str(tmp_path) not in planned.batch.settings
         assert planned.forecast.samples == 2
         assert planned.forecast.cost_usd > 0
         assert planned.forecast.people_tasks == 0
         assert not asked  # a plan asks nothing
         done = reannotation.run(workspace, planned)
         count = len(asked)
+        assert "Tell what is wrong with this vase." in str(asked)
         after = labels(workspace)
-        again = reannotation.plan(workspace, order(server.url))
+        again = reannotation.plan(workspace, wanted)
         assert again.done
         assert again.batch.id == planned.batch.id
         assert reannotation.run(workspace, again).rows == done.rows
