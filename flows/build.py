@@ -5,6 +5,7 @@ from typing import Any
 
 from prefect import flow, tags
 
+from annotation.asking.sessions import demand
 from flows import stages
 from flows.events import announce
 from flows.reconcile import mark_crashed
@@ -25,8 +26,10 @@ def build(workspace: Path, recipe: Recipe, until: str = LAST) -> dict[str, Any]:
     with opened.lock(), tags(opened.tag):
         opened.keep_recipe(recipe)
         mark_crashed(opened)
-        names = order(recipe)
-        made = {name: stages.run(name, workspace, recipe) for name in names[: names.index(until) + 1]}
+        names = order(recipe)[: order(recipe).index(until) + 1]
+        if "caption" in names and not opened.current("caption"):
+            demand(recipe.caption)
+        made = {name: stages.run(name, workspace, recipe) for name in names}
         announce(opened, recipe)
         return made
 

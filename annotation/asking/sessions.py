@@ -11,7 +11,7 @@ from annotation.asking.ledger import Ledger
 from annotation.models import limits
 from annotation.models.batch import Batches
 from annotation.models.prices import FREE, USD, Price, price
-from annotation.models.providers import DEFAULT_MODELS, Provider, opened
+from annotation.models.providers import DEFAULT_MODELS, Provider, key, opened
 from schemas.captions import Caption
 
 
@@ -22,6 +22,14 @@ def model_of(want: Caption) -> str:
 def cost_of(want: Caption) -> Price:
     """What a token costs, with `image_side` taken in. Raises DefectoryError when the price is not known."""
     return FREE if want.provider == "measured" else price(want.provider, model_of(want)).showing(want.image_side)
+
+
+def demand(want: Caption) -> None:
+    """Raises DefectoryError when a paid provider lacks its key or its price: hours of pictures come before the first
+    question."""
+    if want.provider != "measured":
+        cost_of(want)
+        key(want.provider, want.base_url)
 
 
 @asynccontextmanager
