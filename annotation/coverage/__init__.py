@@ -2,9 +2,9 @@
 
 SteelDefectX, sample-level annotation, step 2: a description is a 5-bit vector. A bit is set when the text says
 something about that side, hedged or not; a class name, a hypothetical, a process cause and "its depth cannot be told"
-say nothing. Two look at each clause: rules, the YAML files beside this module, per side the words and phrases that
-say something and the ones that only look like it; and what a small encoder learned from clauses labelled by hand
-(`understanding`). For the sides of a recipe there are rules only.
+say nothing. Rules, the YAML files beside this module, point at the words that say something and at those that only
+look like it; a small encoder reads each clause with these marks and decides (`understanding`). For the sides of a
+recipe there are rules only.
 """
 
 import re
@@ -16,10 +16,10 @@ import numpy as np
 
 from annotation.coverage import understanding
 from annotation.coverage.rulebook import DIMENSIONS, Rulebook, Rules, rules, source
-from annotation.coverage.wording import Span, Wording, worded
+from annotation.coverage.wording import Clause, Span, Wording, worded
 
 __all__ = [
-    "DIMENSIONS", "Rulebook", "Span", "covered", "covered_many", "found", "found_by_rules", "rules", "source",
+    "DIMENSIONS", "Rulebook", "Span", "covered", "covered_many", "found", "found_by_rules", "marked", "rules", "source",
 ]  # fmt: skip
 
 
@@ -47,16 +47,23 @@ def found_by_rules(text: str, book: Rulebook | None = None) -> dict[str, list[Sp
     return _ruled(worded(text, book.spelling), book).says
 
 
+def marked(text: str, book: Rulebook | None = None) -> Clause:
+    """A text as the reader gets it, as if it were one clause."""
+    book = book or rules()
+    return _clause(Span(0, len(text), text), _ruled(worded(text, book.spelling), book))
+
+
 def _found(texts: Sequence[str], book: Rulebook | None) -> list[dict[str, list[Span]]]:
     book = book or rules()
     wordings = [worded(text, book.spelling) for text in texts]
-    clauses = [understanding.clauses(wording) for wording in wordings]
-    read = [span.text for spans in clauses for span in spans] if book.learned else []
-    logits = iter(understanding.logits(read))
-    return [
-        _weighed(_ruled(wording, book), spans, list(islice(logits, len(spans))))
-        for wording, spans in zip(wordings, clauses, strict=True)
-    ]
+    ruled = [_ruled(wording, book) for wording in wordings]
+    if not book.learned:
+        return [r.says for r in ruled]
+    parts = [understanding.clauses(wording) for wording in wordings]
+    logits = iter(
+        understanding.logits([_clause(span, r) for spans, r in zip(parts, ruled, strict=True) for span in spans])
+    )
+    return [_judged(r, spans, list(islice(logits, len(spans)))) for spans, r in zip(parts, ruled, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -67,22 +74,29 @@ class Ruled:
     """Per dimension what sets its bit."""
     struck: dict[str, list[Span]]
     """Per dimension with a reader what only looks as if it did."""
-    plain: list[Span]
-    """Names of defects with the adjectives before them, in which the rules are not overruled."""
 
 
-def _weighed(ruled: Ruled, clauses: list[Span], logits: list[np.ndarray]) -> dict[str, list[Span]]:
-    """What rules and reader, weighed against one another, find in the clauses of a text."""
-    both = dict(ruled.says)
+def _judged(ruled: Ruled, clauses: list[Span], logits: list[np.ndarray]) -> dict[str, list[Span]]:
+    """What the reader makes of the clauses of a text, in the words that the rules found, if they did."""
+    judged = dict(ruled.says)
     for name, struck in ruled.struck.items():
-        both[name] = []
         side = DIMENSIONS.index(name)
+        judged[name] = []
         for clause, said in zip(clauses, logits, strict=True):
             named = _within(ruled.says[name], clause)
-            plain = any(_within(named, phrase) for phrase in ruled.plain)
-            if plain or understanding.says(side, float(said[side]), bool(named), bool(_within(struck, clause))):
-                both[name] += named or [clause]
-    return both
+            if understanding.says(side, float(said[side]), bool(named), bool(_within(struck, clause))):
+                judged[name] += named or [clause]
+    return judged
+
+
+def _clause(part: Span, ruled: Ruled) -> Clause:
+    marks = [
+        (DIMENSIONS.index(name) + channel, span.start - part.start, span.end - part.start)
+        for channel, found in ((0, ruled.says), (len(DIMENSIONS), ruled.struck))
+        for name in ruled.struck
+        for span in _within(found[name], part)
+    ]
+    return Clause(part.text, tuple(sorted(marks)))
 
 
 def _within(spans: list[Span], clause: Span) -> list[Span]:
@@ -95,7 +109,6 @@ def _ruled(wording: Wording, book: Rulebook) -> Ruled:
     return Ruled(
         {name: _spans(wording, lines[name], side) for name, side in book.dimensions.items()},
         {name: [wording.span(*m.span()) for m in STRUCK.finditer(lines[name])] for name in book.learned},
-        [wording.span(*m.span()) for m in book.plain.finditer(line)],
     )
 
 

@@ -1,16 +1,20 @@
 """The small sentence encoder, read word piece by word piece, adapted to one question: which sides does a clause tell?
 
-The layers of the embedded Sentence-BERT keep their weights; each linear map of theirs gets a correction of low rank
-(LoRA, arXiv 2106.09685), and a clause's logit for a side is a smooth maximum over its word pieces plus a weighted mean.
+The lower layers of the embedded Sentence-BERT stay as they are. Above them each word piece also learns what the rules
+found in it, per side; the linear maps of the upper layers get a correction of low rank (LoRA, arXiv 2106.09685), and a
+clause's logit for a side is a smooth maximum over its word pieces plus a weighted mean.
 """
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from annotation.coverage.wording import Clause
 from annotation.diversity import EMBEDDED, _load
 
 RANK = 2
@@ -25,43 +29,55 @@ FORBIDDEN = -30.0
 class Corrected(nn.Module):  # type: ignore[misc]
     """A linear map plus a correction of low rank, nothing at first."""
 
-    def __init__(self, base: nn.Linear) -> None:
+    def __init__(self, base: nn.Linear, rank: int) -> None:
         super().__init__()
         self.base = base
-        self.down = nn.Parameter(torch.randn(RANK, base.in_features) * 0.02)
-        self.up = nn.Parameter(torch.zeros(base.out_features, RANK))
+        self.down = nn.Parameter(torch.randn(rank, base.in_features) * 0.02)
+        self.up = nn.Parameter(torch.zeros(base.out_features, rank))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.base(x) + SCALE * functional.linear(functional.linear(x, self.down), self.up)
 
 
 class Reader(nn.Module):  # type: ignore[misc]
-    """Texts -> (n, sides) logits. Its parameters that need a gradient are what is learned."""
+    """Texts or clauses -> (n, outputs) logits. Its parameters that need a gradient are what is learned.
 
-    def __init__(self, sides: int) -> None:
+    `lower` layers are left as they are; marks are read of so many `channels`.
+    """
+
+    def __init__(self, outputs: int, lower: int = 0, rank: int = RANK, channels: int = 0) -> None:
         super().__init__()
         sentence_bert = _load(EMBEDDED)
         self.tokenizer = copy.deepcopy(sentence_bert.tokenizer)  # one is used by one thread at a time
         bert: Any = sentence_bert[0].auto_model
         self.embeddings = bert.embeddings  # shared: they are the larger half, and stay as they are
-        self.layers = nn.ModuleList([copy.deepcopy(layer) for layer in bert.encoder.layer])
-        for parameter in (*self.embeddings.parameters(), *self.layers.parameters()):
+        self.lower = bert.encoder.layer[:lower]
+        self.upper = copy.deepcopy(bert.encoder.layer[lower:])
+        for parameter in self.parameters():
             parameter.requires_grad = False
-        for layer in self.layers:
-            _correct(layer)
+        for layer in self.upper:
+            _correct(layer, rank)
         width = bert.config.hidden_size
-        self.loudest, self.weighing, self.mean = (_head(width, sides) for _ in range(3))
+        self.marked = nn.Parameter(torch.zeros(channels, width)) if channels else None
+        self.loudest, self.weighing, self.mean = (_head(width, outputs) for _ in range(3))
         self.eval()
 
-    def forward(self, texts: list[str]) -> torch.Tensor:
-        pieces = self.tokenizer(texts, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
+    def forward(self, texts: Sequence[str | Clause]) -> torch.Tensor:
+        clauses = [Clause(text) if isinstance(text, str) else text for text in texts]
+        pieces = self.tokenizer(
+            [c.text for c in clauses], padding=True, truncation=True, max_length=LONGEST, return_tensors="pt",
+            return_offsets_mapping=True,
+        )  # fmt: skip
         there = pieces["attention_mask"].bool()
-        hidden = self.embeddings(input_ids=pieces["input_ids"], token_type_ids=pieces["token_type_ids"])
-        hidden = functional.dropout(hidden, 0.1, self.training)
         mask = torch.where(there, 0.0, torch.finfo(torch.float32).min)[:, None, None, :]
-        for layer in self.layers:
-            hidden = layer(hidden, mask)
-            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+        with torch.no_grad():
+            hidden = self.embeddings(input_ids=pieces["input_ids"], token_type_ids=pieces["token_type_ids"])
+            hidden = _through(self.lower, hidden, mask)
+        if self.marked is not None:
+            marks = _marks(clauses, pieces["offset_mapping"].numpy(), len(self.marked))
+            hidden = hidden + torch.from_numpy(marks) @ self.marked
+        hidden = functional.dropout(hidden, 0.1, self.training)
+        hidden = _through(self.upper, hidden, mask).float()
         hidden = functional.dropout(hidden, 0.15, self.training)
         filling = ~there[..., None]
         loud = torch.logsumexp(2 * self.loudest(hidden).masked_fill(filling, FORBIDDEN), 1) / 2
@@ -84,16 +100,32 @@ def fold(module: nn.Module) -> None:
             fold(child)
 
 
-def _correct(layer: Any) -> None:
+def _through(layers: Any, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    for layer in layers:
+        hidden = layer(hidden, mask)
+        hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+    return hidden
+
+
+def _marks(clauses: Sequence[Clause], offsets: np.ndarray, channels: int) -> np.ndarray:
+    """(n, pieces, channels) float32: 1 where a word piece lies in what the rules found."""
+    marks = np.zeros((*offsets.shape[:2], channels), np.float32)
+    for clause, piece, mark in zip(clauses, offsets, marks, strict=True):
+        for channel, start, end in clause.marks:
+            mark[(piece[:, 0] < end) & (piece[:, 1] > start), channel] = 1.0
+    return marks
+
+
+def _correct(layer: Any, rank: int) -> None:
     attention = layer.attention
     for name in ("query", "key", "value"):
-        setattr(attention.self, name, Corrected(getattr(attention.self, name)))
+        setattr(attention.self, name, Corrected(getattr(attention.self, name), rank))
     for block in (attention.output, layer.intermediate, layer.output):
-        block.dense = Corrected(block.dense)
+        block.dense = Corrected(block.dense, rank)
 
 
-def _head(width: int, sides: int) -> nn.Linear:
-    head = nn.Linear(width, sides)
+def _head(width: int, outputs: int) -> nn.Linear:
+    head = nn.Linear(width, outputs)
     nn.init.normal_(head.weight, std=0.02)
     nn.init.zeros_(head.bias)
     return head

@@ -54,7 +54,8 @@ class RuleFile(Section):
     spelling: Mapping[str, str] = {}
     parts: Mapping[str, str] = {}
     known: str = ""
-    fragments: Mapping[str, str] = {}
+    fragments: Mapping[str, str | tuple[str, ...]] = {}
+    """Parts of phrases by name; a list stands for any one of its entries."""
     ignore: tuple[str, ...] = ()
     """Struck out for every dimension, before its own."""
     dimensions: Mapping[str, Dimension] = {}
@@ -74,8 +75,6 @@ class Rulebook:
     spelling: Spelling
     ignore: tuple[re.Pattern[str], ...]
     dimensions: dict[str, Rules]
-    plain: re.Pattern[str]
-    """A noun phrase whose head is the name of a defect: what is said in it is said of the defect."""
     learned: frozenset[str]
     """Dimensions whose rules are the built-in ones: for these there is a learned reader beside them."""
 
@@ -133,20 +132,13 @@ def _parsed(text: str, name: str, checked: bool = False) -> RuleFile:
     return file
 
 
-PLAIN = (
-    r"an? (?:(?!(?:of|in|on|that|with|the|to|would|and \w+ <thing>) )[^ .;:#]+ ){1,5}?"
-    r"(?!it|they)(?:<thing>|areas? of|[^ ]{0,9}#+ #+)"
-)
-"""The name of a defect after its article and at least one word; a name that is struck out stands there as blots."""
-
-
 UNLIMITED = re.compile(r"(?<!\\w)(?<!\\)(?:[*+]|\{\d+,\})")
 """A repetition without a limit, of anything but `\\w`: on unlucky texts such patterns take for ever."""
 
 
 def _bounded(file: RuleFile, name: str) -> None:
     """Raises CallError for a pattern that could run away."""
-    patterns = [(f"fragments.{k}", v) for k, v in file.fragments.items()]
+    patterns = [(f"fragments.{k}", _fragment(v)) for k, v in file.fragments.items()]
     patterns += [(f"ignore.{n}", v) for n, v in enumerate(file.ignore)]
     for d, dimension in file.dimensions.items():
         patterns.append((f"dimensions.{d}.noun", dimension.noun))
@@ -168,7 +160,7 @@ def _compiled(files: list[tuple[str, RuleFile]], learned: frozenset[str]) -> Rul
     everywhere: list[tuple[str, str]] = []
     dimensions: dict[str, tuple[str, Dimension]] = {}
     for name, file in files:
-        fragments |= file.fragments
+        fragments |= {part: _fragment(said) for part, said in file.fragments.items()}
         spelling |= file.spelling
         parts |= file.parts
         known |= set(file.known.split())
@@ -189,8 +181,11 @@ def _compiled(files: list[tuple[str, RuleFile]], learned: frozenset[str]) -> Rul
     phrases = [p for _, dimension in dimensions.values() for p in dimension.says] + list(fragments.values())
     cues = frozenset(w for words in lexica.values() for w in words if len(w) > 3)
     cues |= frozenset(re.findall(r"(?<![\\\w])[a-z]{5,}(?![\w\\])", " ".join(phrases)))
-    plain = pattern(PLAIN, fragments, "plain")
-    return Rulebook(Spelling(spelling, parts, cues, frozenset(known)), ignore, compiled, plain, learned)
+    return Rulebook(Spelling(spelling, parts, cues, frozenset(known)), ignore, compiled, learned)
+
+
+def _fragment(said: str | tuple[str, ...]) -> str:
+    return said if isinstance(said, str) else "|".join(said)
 
 
 def _lexicon(lexicon: Lexicon) -> frozenset[str]:

@@ -24,30 +24,10 @@ QUOTES = str.maketrans(
 )
 IS = frozenset(["it", "that", "there", "here", "what", "where", "he", "she", "who", "how"])
 SHORTENED = frozenset(
-    [
-        "approx",
-        "ca",
-        "dia",
-        "diam",
-        "max",
-        "min",
-        "no",
-        "incl",
-        "excl",
-        "vs",
-        "e",
-        "g",
-        "i",
-        "ie",
-        "eg",
-        "etc",
-        "fig",
-        "pos",
-        "loc",
-        "cf",
-        "abt",
-    ]
-)
+    ["approx", "ca", "dia", "diam", "max", "min", "no", "incl", "excl", "vs", "e", "g", "i", "ie", "eg", "etc", "fig",
+     "pos", "loc", "cf", "abt"]
+)  # fmt: skip
+"""Words whose full stop ends no sentence."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +37,16 @@ class Span:
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Words that are read at once, and what the rules found in them."""
+
+    text: str
+    marks: tuple[tuple[int, int, int], ...] = ()
+    """(channel, start, end): characters `start` to `end`. Each side has two channels: what sets its bit by the rules
+    and, as many further on as there are sides, what only looks as if it did."""
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class Clauses:
         return self.pick(options)
 
     def depth_clause(self) -> str:
-        return self.relief() or self.pick(("gives no sign of how deep it is", "leaves open how deep it goes"))
+        return self.relief() or "gives no sign of how deep it is"
 
     def relief(self) -> str:
         """Empty where it is not known: a single picture does not show it, but some classes imply it."""

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.coverage import DIMENSIONS, covered, covered_many, found, found_by_rules, rules, source
-from annotation.coverage.encoder import Reader
-from annotation.coverage.understanding import clauses, packed, restored
+from annotation.coverage.understanding import clauses, packed, reader, restored
 from annotation.coverage.wording import worded
 from benchmarks.coverage_f1 import agreement, labelled
 from schemas.errors import CallError
@@ -105,6 +104,22 @@ CASES = [
     ("It is seen on the dark steel surface.", ""),
     ("A narrow vase with a defect.", ""),
     ("No longer in use.", ""),
+    # plain words, each in a place where it counts or does not
+    ("There is a drawn-out stain on the object.", "S"),
+    ("The streak is as long as a finger.", "Z"),
+    ("The blister stands one millimetre above the paint.", "D"),
+    ("It sits between the handle and the rim.", "L"),
+    ("It has the same colour as the steel around it.", "C"),
+    ("A thin, wavy crack.", "SZ"),
+    ("A small white chip on the lower left.", "ZLC"),
+    ("A raised, pale spot in the middle of the lid.", "DLC"),
+    ("It is not large.", "Z"),
+    ("It is not visible at first glance.", "C"),
+    ("It has no sharp edges.", "S"),
+    ("Nobody noted how long the crack is.", ""),
+    ("The vase is tall and has a narrow neck.", ""),
+    ("The rim is free of damage.", ""),
+    ("Is it deep?", ""),
     # spelling, case and typography
     ("LOCATED AT THE TOP-RIGHT CORNER", "L"),
     ("off-center and low-contrast", "LC"),
@@ -171,9 +186,9 @@ def test_texts_read_together_are_read_as_they_are_alone() -> None:
 
 
 def test_where_no_rule_names_the_words_the_span_is_the_clause() -> None:
-    text = "A scratch. The nail snags on it every time; nobody knows why."
+    text = "A scratch. You could lose a fingernail in it; nobody knows why."
     assert found_by_rules(text, NOTHING)["depth"] == []
-    assert [s.text for s in found(text, NOTHING)["depth"]] == ["The nail snags on it every time"]
+    assert [s.text for s in found(text, NOTHING)["depth"]] == ["You could lose a fingernail in it"]
 
 
 @settings(deadline=None)
@@ -186,9 +201,9 @@ def test_clauses_follow_one_another_and_lose_no_word(text: str) -> None:
 
 
 def test_what_is_learned_is_packed_small_and_read_back_as_it_was() -> None:
-    once = packed(Reader(len(DIMENSIONS)))
+    once = packed(reader())
     again = packed(restored(once))
-    assert sum(array.nbytes for array in once.values()) < 100_000
+    assert sum(array.nbytes for array in once.values()) < 300_000
     assert (once["values"] == again["values"]).all()
 
 
