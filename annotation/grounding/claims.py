@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from annotation.grounding.places import Lexicon, lexicon, places
+
 LONGEST_WORD = 40
 """Longer runs of letters are no words; cut, they cannot slow the patterns down."""
 
@@ -32,7 +34,9 @@ class Said:
         return " ".join([*(["not"] if self.negated else []), self.value, *(f"{n:g}" for n in self.numbers)])
 
 
-LIKENESS = "|[\\s-](?:like|free|shaped)"
+LIKENESS = (
+    r"|-(?:like|free|shaped)|\sfree|\s(?:like|shaped)\s(?:lines?|marks?|features?|structures?|defects?|appearance)"
+)
 """After a name it only compares: a "crack-like" line is no crack."""
 
 
@@ -56,6 +60,7 @@ class Vocabulary:
     rules: tuple[_Rule, ...]
     types: tuple[_Rule, ...]
     numbers: dict[str, float]
+    places: Lexicon
 
 
 def _pattern(phrases: list[str], fragments: dict[str, str], unless: str = "") -> re.Pattern[str]:
@@ -75,7 +80,7 @@ def _pattern(phrases: list[str], fragments: dict[str, str], unless: str = "") ->
 
     either = re.sub(r"\(\?P<([a-z])\d*>", named, either)
     either = either.replace(" ?", r"[\s-]?").replace(" ", r"[\s-]")
-    return re.compile(rf"(?<![\w-])(?:{either})(?![\w%]{unless})")
+    return re.compile(rf"(?<![\w-])(?:{either})(?![\w%]|[.,]\d{unless})")
 
 
 def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
@@ -90,7 +95,7 @@ def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
         read=tuple((re.compile(rf"\b{phrase}\b"), plain) for phrase, plain in data["read"].items()),
         ignore={name: _pattern(d["ignore"], fragments) for name, d in data["dimensions"].items()},
         rules=tuple(
-            _Rule(name, value, _pattern(phrases, fragments))
+            _Rule(name, value.rstrip(LATER), _pattern(phrases, fragments))
             for name, d in data["dimensions"].items()
             for value, phrases in d["says"].items()
         ),
@@ -99,6 +104,7 @@ def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
             for family, known in data["types"].items()
         ),
         numbers=data["numbers"],
+        places=lexicon(data["places"]),
     )
 
 
@@ -108,6 +114,8 @@ def builtin() -> Vocabulary:
     return vocabulary_from(yaml.safe_load(text))
 
 
+LATER = "*"
+"""After a value in the vocabulary: it stands there twice, since some of its phrases come before another value's."""
 STRUCK = "#"
 """Fills what is struck out or taken, so that nothing matches in it or across it."""
 
@@ -121,6 +129,10 @@ def claims(text: str) -> list[Said]:
             clause = phrase.sub(plain, clause)
         clause = known.nothing.sub(_strike, clause)
         left = {name: ignore.sub(_strike, clause) for name, ignore in known.ignore.items()}
+        for start, end, cell in list(places(left["location"], known.places)):
+            turned = _turned(known.negation, known, clause, start)
+            found.append((at, start, Said("location", clause[start:end], cell, (), turned)))
+            left["location"] = left["location"][:start] + STRUCK * (end - start) + left["location"][end:]
         for rule in known.rules:
             matches = list(rule.says.finditer(left[rule.dimension]))
             for match in matches:
@@ -182,15 +194,33 @@ def reliefs() -> dict[str, str | None]:
     return {name: None if t["relief"] == "none" else t["relief"] for name, t in yaml.safe_load(text)["types"].items()}
 
 
-SIGNS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‑": "-", "–": "-", "—": ";", "×": "x", "−": "-"})
+SIGNS = str.maketrans(
+    {
+        "’": "'",
+        "‘": "'",
+        "“": '"',
+        "”": '"',
+        "‑": "-",
+        "–": "-",
+        "—": ";",
+        "×": "x",
+        "−": "-",
+        "*": " ",
+        "_": " ",
+        "`": " ",
+    }
+)
+QUESTION = re.compile(r"(?<![^.!?;:\n])[^.!?;:\n]*\?")
+"""Claims nothing."""
 TURNS = (
-    r"[.!?](?!\d)|[;:\n()|•]| - |,? \b(?:but|although|though|whereas|while|yet|however)\b|,(?= it\b| and it\b| which\b)"
+    r"[.!?](?!\d)|[;\n()|•]| - |,? \b(?:but|although|though|whereas|while|yet|however)\b|,(?= it\b| and it\b| which\b)"
 )
 
 
 def _clauses(text: str) -> list[tuple[int, str]]:
     """Numbered clauses in lower case, single blanks, no overlong words."""
     plain = text.lower().translate(SIGNS)
+    plain = QUESTION.sub("", plain)
     plain = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", STRUCK, plain)
     parts = (" ".join(part.split()) for part in re.split(TURNS, plain))
     return [(n, part) for n, part in enumerate(parts) if part]

@@ -156,8 +156,9 @@ def _pixels(said: Said, a: Attributes) -> Fit:
     t, s = tolerances(), a.seen
     left, top, right, bottom = s.box
     across, down = (right - left) * a.size[1], (bottom - top) * a.size[0]
+    longest = (s.length, max(across, down)) if s.parts == 1 else (s.length, across, down)
     meant = {
-        "pixels long": (s.length, across, down), "pixels thick": (s.thickness, s.breadth),
+        "pixels long": longest, "pixels longest": longest, "pixels thick": (s.thickness, s.breadth),
         "pixels across": (s.length, s.breadth, across, down, s.thickness),
     }  # fmt: skip
 
