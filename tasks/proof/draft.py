@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from tasks.proof.folder import Folder, Found
 from tasks.release import croissant, manifest
 from tasks.release.edition import DRAFT
-from tasks.review import JUDGED
 
 
 def draft_hold(release: Folder) -> Found:
-    """One version everywhere, `draft` said everywhere or nowhere, and nowhere only after a review."""
+    """One version everywhere, and `draft` said everywhere or nowhere."""
     version = release.about["release"]
     draft = version.endswith(DRAFT)
     for where, said in _versions(release):
@@ -19,19 +18,6 @@ def draft_hold(release: Folder) -> Found:
     for name, banner in (("README.md", "> **This is a draft.**"), ("report.html", 'class="banner"')):
         if (banner in (release.plain / name).read_text(encoding="utf-8")) != draft:
             yield f"{name}: {'says nothing of a draft' if draft else 'says draft'}, the version is {version}"
-    if not draft:
-        kinds = [kind for (kind,) in release.ask("SELECT DISTINCT kind FROM samples ORDER BY 1")]
-        tasks = JUDGED["image" if kinds == ["image"] else "clip"]
-        unreviewed = release.ask(
-            """
-            SELECT id FROM samples ANTI JOIN (
-                SELECT sample FROM annotations WHERE author_kind = 'person' AND round = ? AND task IN (SELECT unnest(?))
-                GROUP BY sample HAVING count(DISTINCT task) = ?) AS judged ON judged.sample = samples.id ORDER BY 1
-            """,
-            int(release.about["round"]), list(tasks), len(tasks),
-        )  # fmt: skip
-        for (sample,) in unreviewed:
-            yield f"{sample}: was not judged in round {release.about['round']}, but the release does not say draft"
     return f"{version}, {'a draft' if draft else 'reviewed'}"
 
 

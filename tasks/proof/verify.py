@@ -14,6 +14,7 @@ from schemas.errors import CallError
 from tasks.proof import draft as proof_draft
 from tasks.proof import files as proof_files
 from tasks.proof import readers as proof_readers
+from tasks.proof import review as proof_review
 from tasks.proof import rows as proof_rows
 from tasks.proof.folder import UNREADABLE, Folder, Found, sentence
 from tasks.release import checksums
@@ -31,6 +32,7 @@ CHECKS: dict[str, Callable[[Folder], Found]] = {
     "groups": proof_rows.groups_hold,
     "intervals": proof_rows.intervals_hold,
     "answers": proof_rows.answers_hold,
+    "review": proof_review.review_hold,
     "webdataset": proof_readers.shards_hold,
     "duckdb": proof_readers.duckdb_hold,
     "datasets": proof_readers.datasets_hold,

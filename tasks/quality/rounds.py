@@ -9,9 +9,11 @@ of what they say, so that drawing or judging again adds nothing.
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
+
+import numpy as np
 
 from annotation.agreement import acceptance
 from annotation.labelling.project import Answer
@@ -116,7 +118,7 @@ def draw(
     before = [b for b in batches if b.kind == "quality" and b.parent == batch.id and b.round < round_]
     found = []
     for kind in kinds_of(batch):
-        rng = generator(seed, "quality", f"{batch.id} {round_} {kind}")
+        rng = _rng(batch, round_, kind, seed)
         asked = plan(len(set(batch.samples)), kind, want)
         samples = drawn(batch.samples, asked.size, strata, rng)
         earlier = [settings_of(b)["assigned"] for b in before if settings_of(b)["kind"] == kind]
@@ -136,6 +138,23 @@ def draw(
     return found
 
 
+def drawn_again(batch: Batch, q: Batch, seed: int) -> list[str]:
+    """What a quality batch over `batch` holds if it was drawn as it says, with this seed."""
+    told = settings_of(q)
+    strata = noted(batch, q)
+    return drawn(batch.samples, len(q.samples), strata, _rng(batch, q.round, told["kind"], seed))
+
+
+def noted(batch: Batch, q: Batch) -> dict[str, str]:
+    """The stratum of each sample of `batch`, as a quality batch over it has noted them."""
+    names, of = (settings_of(q)["strata"][key] for key in ("names", "of"))
+    return {sample: names[n] for sample, n in zip(sorted(set(batch.samples)), of, strict=True)}
+
+
+def _rng(batch: Batch, round_: int, kind: Kind, seed: int) -> np.random.Generator:
+    return generator(seed, "quality", f"{batch.id} {round_} {kind}")
+
+
 def _noted(batch: Batch, strata: Mapping[str, str]) -> dict[str, list[Any]]:
     """The strata of a batch's samples, in order of their ids: with them, whoever has the seed can draw again."""
     names = sorted({strata.get(s, "") for s in batch.samples})
@@ -145,7 +164,12 @@ def _noted(batch: Batch, strata: Mapping[str, str]) -> dict[str, list[Any]]:
 
 def made(**values: Any) -> Batch:
     """A batch whose id is the hash of everything it says."""
-    return Batch(id=digest("batch", values), **values)
+    batch = Batch(id="", **values)
+    return replace(batch, id=batch_id(batch))
+
+
+def batch_id(batch: Batch) -> str:
+    return digest("batch", {name: value for name, value in vars(batch).items() if name != "id"})
 
 
 # --- judging ----------------------------------------------------------------------------------------
@@ -185,8 +209,13 @@ def judge(
         if was and all(getattr(was, name) == value for name, value in said.items()):
             continue
         said["supersedes"] = was.id if was else None
-        found.append(Verdict(id=digest("quality verdict", said), **said))
+        verdict_ = Verdict(id="", **said)
+        found.append(replace(verdict_, id=verdict_id(verdict_)))
     return found
+
+
+def verdict_id(verdict: Verdict) -> str:
+    return digest("quality verdict", {name: value for name, value in vars(verdict).items() if name != "id"})
 
 
 def verdicts(batch: Batch, given: Iterable[Verdict]) -> list[Verdict]:

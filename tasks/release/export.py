@@ -24,7 +24,7 @@ import duckdb
 import pyarrow as pa
 
 from annotation.labels import current
-from schemas.digests import digest
+from schemas.digests import canonical, digest
 from schemas.errors import CallError, DefectoryError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Batch, Verdict
@@ -35,7 +35,7 @@ from tasks.release.edition import DRAFT, TEMPLATES, Edition, said
 from tasks.review import JUDGED, NEEDED, gate, missing
 from tasks.workspace import Workspace, write_atomic
 
-VERSION = 2
+VERSION = 3
 """Raise it whenever equal tables would make another release than before."""
 
 
@@ -157,7 +157,7 @@ def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> 
         con.register("left_out", pa.table({"sample": list(left_out), "reason": list(left_out.values())}, _LEFT_OUT))
         con.execute("CREATE TEMP VIEW kept AS SELECT id FROM samples WHERE id NOT IN (SELECT sample FROM left_out)")
         _demand_splits(con, recipe)
-        passed, review = _review(con, recipe, incomplete)
+        passed, review, stands = _review(con, recipe, incomplete)
         edition = Edition(
             dataset=recipe.dataset,
             version=version if passed else version + DRAFT,
@@ -170,7 +170,7 @@ def _build(folder: Path, workspace: Workspace, recipe: Recipe, version: str) -> 
             left_out=dict(Counter(left_out.values())),
             kind=recipe.kind,
         )
-        tables = _manifest(con, folder, edition)
+        tables = _manifest(con, folder, edition, stands)
         _media(con, folder, workspace)
     with manifest.opened(folder / "manifest", spill) as con:
         numbers = _shards(con, folder, edition, recipe.release.shard_mb)
@@ -225,8 +225,8 @@ def _demand_splits(con: duckdb.DuckDBPyConnection, recipe: Recipe) -> None:
         )
 
 
-def _review(con: duckdb.DuckDBPyConnection, recipe: Recipe, incomplete: dict[str, str]) -> tuple[bool, str]:
-    """Whether the recipe's round and its quality rounds have passed, and where they stand in sentences.
+def _review(con: duckdb.DuckDBPyConnection, recipe: Recipe, incomplete: dict[str, str]) -> tuple[bool, str, str]:
+    """Whether the recipe's round and its quality rounds have passed, and where they stand in sentences and as JSON.
 
     A clip that could not be labelled was never shown to anybody, so it does not hold up the others.
     """
@@ -251,7 +251,10 @@ def _review(con: duckdb.DuckDBPyConnection, recipe: Recipe, incomplete: dict[str
         if found.judged
         else f"Nobody has reviewed it: round {want.round} has no verdict yet."
     )
-    return found.passed and rounds.passed, " ".join((stands, *rounds.sentences))
+    stated = {
+        "settings": want, "seed": recipe.seed, "gate": found, "outcomes": rounds.outcomes, "rounds": rounds.passed,
+    }  # fmt: skip
+    return found.passed and rounds.passed, " ".join((stands, *rounds.sentences)), canonical(stated)
 
 
 _RELEASE_PATH = r"""
@@ -261,8 +264,11 @@ _RELEASE_PATH = r"""
 """Where a file lies in a release: `media/<sample>.<role>[-<frame>].<suffix>`."""
 
 
-def _manifest(con: duckdb.DuckDBPyConnection, folder: Path, edition: Edition) -> dict[str, int]:
-    """Write all tables, without the samples left out and the rows that speak of them; returns rows by table."""
+def _manifest(con: duckdb.DuckDBPyConnection, folder: Path, edition: Edition, stands: str) -> dict[str, int]:
+    """Write all tables, without the samples left out and the rows that speak of them; returns rows by table.
+
+    With the table of batches goes where the review stands, and by which settings: it follows from the rows.
+    """
     (folder / "manifest").mkdir()
     of_kept = "SELECT * FROM {} WHERE sample IN (SELECT id FROM kept)"
     queries = {table: of_kept.format(table) for table in manifest.ORDER} | {
@@ -274,7 +280,8 @@ def _manifest(con: duckdb.DuckDBPyConnection, folder: Path, edition: Edition) ->
     }
     names = {"dataset": edition.dataset, "release": edition.version, "protocol": edition.protocol,
              "round": str(edition.settings["review"]["round"])}  # fmt: skip
-    return {t: manifest.write(con, t, query, folder / "manifest", names) for t, query in queries.items()}
+    about = {table: names | ({"review": stands} if table == "batches" else {}) for table in queries}
+    return {t: manifest.write(con, t, query, folder / "manifest", about[t]) for t, query in queries.items()}
 
 
 def _media(con: duckdb.DuckDBPyConnection, folder: Path, workspace: Workspace) -> None:

@@ -85,7 +85,11 @@ def gate(
 
 def tallied(outcomes: Iterable[str | None], min_accepted: float) -> Gate:
     """The gate over samples with these outcomes."""
-    counts = Counter(outcomes)
+    return counted(Counter(outcomes), min_accepted)
+
+
+def counted(counts: Counter[str | None], min_accepted: float) -> Gate:
+    """The gate over so many samples of each outcome."""
     clips, done = counts.total(), counts.total() - counts[None]
     enough = done - counts["rejected"] >= min_accepted * clips - 1e-9
     return Gate(

@@ -192,9 +192,8 @@ def withdrawals(sample: str, gone: Iterable[str], history: History) -> Iterator[
         if work.batch and work.judges:
             for v in quality.verdicts(work.batch, history.verdicts[sample]):
                 if v.reviewer == reviewer and v.verdict != WITHDRAWN:
-                    yield replace(
-                        v, id=digest("withdrawal", v.id), verdict=WITHDRAWN, supersedes=v.id, findings=[], comment=""
-                    )
+                    taken = replace(v, verdict=WITHDRAWN, supersedes=v.id, findings=[], comment="")
+                    yield replace(taken, id=quality.verdict_id(taken))
             continue
         for task in work.tasks:
             for said in history.latest[sample, task, reviewer]:

@@ -297,7 +297,7 @@ def hide_the_draft_everywhere(folder: Path) -> str:
         kept = table.schema.metadata | {b"defectory.release": b"0.1.0"}
         save(table.replace_schema_metadata(kept), file)
     folder.rename(folder.with_name("blobs-0.1.0"))
-    return "was not judged in round 1, but the release does not say draft"
+    return "the review has not passed, but the release does not say draft"
 
 
 def fetch_from_elsewhere(folder: Path) -> str:
@@ -361,7 +361,7 @@ CASES = (
     Case(speak_of_a_stranger, "references"),
     Case(hide_the_draft_on_the_card, "draft"),
     Case(hide_the_draft_in_the_name, "draft", resealed=False),
-    Case(hide_the_draft_everywhere, "draft", ("webdataset",)),
+    Case(hide_the_draft_everywhere, "review", ("webdataset",)),
     Case(fetch_from_elsewhere, "croissant", resealed=False, also=("checksums",)),
     Case(break_the_croissant, "croissant"),
     Case(break_the_front_matter, "datasets"),
