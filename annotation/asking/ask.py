@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from annotation.asking.ledger import Known, Ledger, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
+from annotation.asking.ledger import Ledger
+from annotation.asking.operations import Known, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
 from annotation.models.limits import Limiter, Turn
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Answer, Provider, Request, Transient, Unanswerable, check

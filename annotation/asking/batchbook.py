@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from annotation.asking import owners
-from annotation.asking.ledger import BATCH, Ledger, Release, batches, requests
+from annotation.asking.ledger import Ledger
+from annotation.asking.operations import Release
+from annotation.asking.tables import BATCH, batches, requests
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from annotation.asking import batchbook
 from annotation.asking.ask import Asker, Paid
 from annotation.asking.batchbook import Batch
-from annotation.asking.ledger import Busy, Known, Operation, OverCap, Release, Settle
+from annotation.asking.operations import Busy, Known, Operation, OverCap, Release, Settle
 from annotation.models.batch import Batches, State, room
 from annotation.models.providers import Answer, Request, Transient, Unanswerable, check
 from schemas.errors import DefectoryError

@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,140 +22,25 @@ import sqlalchemy as sa
 
 from annotation.asking import owners
 from annotation.asking.database import engine_of, upgrade
+from annotation.asking.operations import (
+    Busy,
+    Done,
+    Known,
+    Operation,
+    Outcome,
+    OverCap,
+    Release,
+    Reserve,
+    Reserved,
+    Settle,
+)
+from annotation.asking.tables import BATCH, META, batches, requests, totals
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
 from schemas.errors import DefectoryError
 
 _LOCK = 0x0DEFEC7
 """Key of the PostgreSQL advisory lock."""
-
-_meta = sa.MetaData()
-requests = sa.Table(
-    "requests",
-    _meta,
-    sa.Column("key", sa.String(64), primary_key=True),
-    sa.Column("provider", sa.String, nullable=False),
-    sa.Column("model", sa.String, nullable=False),
-    sa.Column("candidate", sa.Integer, nullable=False),
-    sa.Column("status", sa.String(8), nullable=False),  # reserved | answered | released
-    sa.Column("owner", sa.String, nullable=False),
-    sa.Column("reserved_at", sa.Float, nullable=False),
-    sa.Column("tries", sa.Integer, nullable=False),
-    sa.Column("reserved", sa.BigInteger, nullable=False),  # money in nano-dollars
-    sa.Column("spent", sa.BigInteger, nullable=False),
-    sa.Column("lost", sa.BigInteger, nullable=False),
-    sa.Column("text", sa.Text),
-    sa.Column("finish", sa.String),
-    sa.Column("version", sa.String),
-    sa.Column("tokens_in", sa.Integer),
-    sa.Column("tokens_out", sa.Integer),
-    sa.Column("note", sa.Text),  # why the last try failed
-    sa.Column("reserved_tokens", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("lost_tokens", sa.BigInteger, nullable=False, server_default="0"),
-)
-totals = sa.Table(
-    "totals",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("committed", sa.BigInteger, nullable=False),  # reserved + spent + lost of all requests
-    sa.Column("tokens", sa.BigInteger, nullable=False, server_default="0"),  # the same, in tokens
-)
-batches = sa.Table(
-    "batches",
-    _meta,
-    sa.Column("name", sa.String(64), primary_key=True),  # ours; the provider is told it, so that it can be found there
-    sa.Column("provider", sa.String, nullable=False),
-    sa.Column("place", sa.String, nullable=False),
-    sa.Column("model", sa.String, nullable=False),
-    sa.Column("status", sa.String(8), nullable=False),  # filling | sending | sent | done
-    sa.Column("remote", sa.String),  # the provider's name for it, once it is sent
-    sa.Column("owner", sa.String, nullable=False),  # who fills, sends or waits for it
-    sa.Column("touched_at", sa.Float, nullable=False),
-)
-BATCH = "batch "
-"""Before the name of a batch, in place of the owner of a request."""
-
-
-@dataclass(frozen=True)
-class Reserve:
-    """Asks for the answer to `key`, or for the right to get it at a cost of at most `cost` nano-dollars."""
-
-    key: str
-    provider: str
-    model: str
-    candidate: int
-    cost: int
-    cap: int
-    """Nano-dollars that reserved, spent and lost money of the whole ledger may come to."""
-    tokens: int = 0
-    """The most tokens, in and out, that it may take."""
-    token_cap: int = 0
-    """The same limit in tokens; 0 for none."""
-    batch: str = ""
-    """Name of the batch that it waits in; empty for one that is sent at once."""
-
-
-@dataclass(frozen=True)
-class Settle:
-    key: str
-    answer: Answer
-    cost: int | None
-    """Nano-dollars; None where the provider gave no counts: as much as was reserved."""
-    tokens: int | None = 0
-    """In and out; None likewise."""
-    batch: str = ""
-    """The batch that answered."""
-
-
-@dataclass(frozen=True)
-class Release:
-    """The try failed. `lost`: it may have been billed, so its cost stays counted."""
-
-    key: str
-    lost: bool
-    note: str
-    batch: str = ""
-
-
-Operation = Reserve | Settle | Release
-
-
-@dataclass(frozen=True)
-class Known:
-    """The answer is there already; `cost` is what it cost when it was bought, nano-dollars."""
-
-    answer: Answer
-    cost: int
-
-
-@dataclass(frozen=True)
-class Reserved:
-    """Go and ask; nobody else will. `tries`: how often this was begun, this time included."""
-
-    tries: int = field(default=1, compare=False)
-
-
-@dataclass(frozen=True)
-class Busy:
-    """Somebody alive is asking at this moment, or a batch is to answer; look again later."""
-
-    batch: str = ""
-
-
-@dataclass(frozen=True)
-class OverCap:
-    committed: int
-    tokens: int = 0
-
-
-@dataclass(frozen=True)
-class Done:
-    """A Settle or Release was written; `kept` is False when another process had taken the request over."""
-
-    kept: bool
-
-
-Outcome = Known | Reserved | Busy | OverCap | Done
 
 
 @dataclass(frozen=True)
@@ -177,7 +62,7 @@ class Ledger:
         self._shown, self._engine = engine_of(url)
         self.owner = owners.me()
         with self.transaction() as db:
-            added = upgrade(db, _meta)
+            added = upgrade(db, META)
             if db.execute(sa.select(totals.c.id)).first() is None:
                 db.execute(totals.insert().values(id=1, committed=0, tokens=0))
             elif "totals.tokens" in added:

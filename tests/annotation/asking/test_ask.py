@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.asking.ask import LONGEST_WAIT_S, Asker, OverBudget, Paid
-from annotation.asking.ledger import Ledger, Release, Reserve, Reserved, requests
+from annotation.asking.ledger import Ledger
+from annotation.asking.operations import Release, Reserve, Reserved
+from annotation.asking.tables import requests
 from annotation.models.prices import FREE, USD, Price
 from annotation.models.providers import Answer, Request, Transient, Unanswerable
 from schemas.errors import BadInput, DefectoryError

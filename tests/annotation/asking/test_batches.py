@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from annotation.asking import batchbook, batches
 from annotation.asking.ask import Asker, OverBudget, Paid
 from annotation.asking.batches import BatchAsker, Waiting
-from annotation.asking.ledger import Ledger, Release, Reserve, requests
+from annotation.asking.ledger import Ledger
+from annotation.asking.operations import Release, Reserve
 from annotation.asking.sessions import asking, interface
+from annotation.asking.tables import requests
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Request, Transient, opened
 from schemas.captions import Caption

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from annotation.asking import owners
 from annotation.asking.database import write_ahead
-from annotation.asking.ledger import Busy, Done, Known, Ledger, OverCap, Release, Reserve, Reserved, Settle, spent_usd
+from annotation.asking.ledger import Ledger, spent_usd
+from annotation.asking.operations import Busy, Done, Known, OverCap, Release, Reserve, Reserved, Settle
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
 from schemas.errors import DefectoryError
