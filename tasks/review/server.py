@@ -86,6 +86,18 @@ def _embedded(state: Path) -> dict[str, str]:
     return kept.get("labelstudio", {})
 
 
+LATER = "its log says why, then try again"
+REFUSALS: dict[int, tuple[type[DefectoryError], str]] = {
+    401: (DefectoryError, "refuses the token from {token_from}; put a valid access token there"),
+    403: (
+        DefectoryError,
+        "refuses the token from {token_from}, or its account may not do this; put the token of one that may there",
+    ),
+    404: (WorkerError, "has not what it had a moment ago: somebody deleted it; the same command again goes on without"),
+}
+"""What a refused request means, by its status."""
+
+
 @contextmanager
 def speaking(url: str, token_from: str) -> Iterator[None]:
     """The client's errors as sentences. Bodies and headers of answers stay out of them."""
@@ -100,15 +112,12 @@ def speaking(url: str, token_from: str) -> Iterator[None]:
             f"Label Studio at {url} does not answer; start it with `make up` or set LABEL_STUDIO_URL"
         ) from None
     except ApiError as e:
-        if e.status_code in (401, 403):
-            raise DefectoryError(
-                f"Label Studio at {url} refuses the token from {token_from}; put a valid access token there"
-            ) from None
         if e.status_code and e.status_code < 300:
             raise WorkerError(
                 f"what answers at {url} does not speak like Label Studio; see what runs there, and try again"
             ) from None
-        raise WorkerError(f"Label Studio at {url} answered {e.status_code}; its log says why, then try again") from None
+        kind, said = REFUSALS.get(e.status_code or 0, (WorkerError, f"answered {e.status_code}; {LATER}"))
+        raise kind(f"Label Studio at {url} {said.format(token_from=token_from)}") from None
 
 
 def pages(server: Server, first: Callable[[], Iterable[Any]]) -> Iterator[Any]:

@@ -307,6 +307,7 @@ def test_a_push_that_fails_says_so_and_the_next_one_heals_it(fault: Fault, desk:
         Fault("GET", r"/api/projects/\d+/export", 500), Fault("GET", r"/api/projects/\d+/export", 401),
         Fault("GET", r"/api/projects/\d+/export", delay_s=3.0), Fault("GET", r"/api/projects/\d+/export", body=b"["),
         Fault("GET", r"/api/projects/\d+/export", body=b'{"detail": "no"}'), Fault("GET", r"/api/tasks", 500),
+        Fault("GET", r"/api/projects/\d+/export", 404),
         Fault("GET", r"/api/tasks", body=b"null"),
     ],
     ids=lambda f: f"{f.path}-{f.status}-{f.body}-{f.delay_s}",
