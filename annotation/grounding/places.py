@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 FARTHEST = 7
 """Small words between two words of a place."""
+ASKED = re.compile(
+    r"\b(?:location|position|place|where|pos|loc|zone|spot|site)(?: is|:|=)\W*(?:the |at |in |at the |in the )?$"
+)
+"""Before a single word of a place, that is what it is."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,9 @@ def places(clause: str, known: Lexicon) -> Iterator[tuple[int, int, str]]:
         if term and chain and _near(clause[chain[-1][1] : term[0]], known):
             chain.append(term)
             continue
-        if chain and (cell := _cell({word for _, _, says in chain for word in says.split()})):
-            whole = len(chain) > 1 or " " in chain[0][2]
-            if whole:
-                yield chain[0][0], chain[-1][1], cell
+        cell = _cell({word for _, _, says in chain for word in says.split()}) if chain else None
+        if cell and (len(chain) > 1 or " " in chain[0][2] or ASKED.search(clause[: chain[0][0]])):
+            yield chain[0][0], chain[-1][1], cell
         chain = [term] if term else []
 
 

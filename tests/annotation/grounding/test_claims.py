@@ -103,3 +103,32 @@ def test_time_grows_with_length_only(unit: str) -> None:
 
     spent(1000)
     assert spent(32_000) < 20 * max(spent(4_000), 0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Top edge, mid-width.", {"location: upper middle"}),
+        ("Up there in the left corner.", {"location: upper left"}),
+        ("Middle row, left column of the 3 x 3 grid.", {"location: left"}),
+        ("In the south-western corner.", {"location: lower left"}),
+        ("Position: centre.", {"location: centre"}),
+        ("It is parallel to the bottom edge.", {"direction: horizontal"}),
+    ],
+)
+def test_places_are_put_together_from_words(text: str, expected: set[str]) -> None:
+    assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Quantity: 3.", {"number: count 3"}),
+        ("A trio of bulges.", {"number: count 3", "type: bulge"}),
+        ("Is it raised? It goes right through.", {"depth: through"}),
+        ("The sheet around it looks darker than the damaged spot.", {"contrast: brighter"}),
+        ("Possible causes: foreign particles.", set()),
+    ],
+)
+def test_counts_comparisons_and_questions(text: str, expected: set[str]) -> None:
+    assert said(text) == expected
