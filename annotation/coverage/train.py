@@ -1,9 +1,9 @@
 """Learns from `learned/*.jsonl` what the words of a clause say, and writes `learned/weights.npz`.
 
-`python -m annotation.coverage.train` takes some five minutes on one core. One fifth of `sentences.jsonl`, in blocks of
-neighbours, so that variants of one thought stay together, is never learned from. What the reader makes of it is printed
-in the end, and what a logit must reach (`understanding`) is fitted on it and on `texts.jsonl`. --check prints that of
-the weights as they are.
+`python -m annotation.coverage.train` takes some ten minutes on one core. One fifth of the sentences of `SHARED`, in
+blocks of neighbours, so that variants of one thought stay together, is never learned from. What the reader makes of it
+is printed in the end, and what a logit must reach (`understanding`) is fitted on it and on `texts.jsonl`. --check
+prints that of the weights as they are.
 """
 
 import argparse
@@ -22,6 +22,8 @@ from annotation.coverage.understanding import FILE, packed, reader, restored, sa
 from annotation.coverage.wording import Clause
 
 DATA = ("clauses.jsonl", "captions.jsonl", "measured.jsonl")
+SHARED = ("sentences.jsonl", "descriptions.jsonl")
+"""A fifth of these is never learned from."""
 EPOCHS = 5
 BATCH = 32
 RATE = 1.2e-3
@@ -98,7 +100,7 @@ def _batches(data: list[Example], rng: np.random.Generator) -> list[list[Example
 def split() -> tuple[list[Example], list[Example]]:
     """What is learned from, and what is not."""
     learned = [example for name in DATA for example in examples(name)]
-    sentences = examples("sentences.jsonl")
+    sentences = [example for name in SHARED for example in examples(name)]
     blocks = np.random.default_rng(1).permutation(-(-len(sentences) // BLOCK)) % 5
     out = [blocks[n // BLOCK] == 0 for n in range(len(sentences))]
     learned += [example for example, left in zip(sentences, out, strict=True) if not left]

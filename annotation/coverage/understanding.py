@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from annotation.coverage.encoder import Reader
 
 FILE = "weights.npz"
-POINTED = (0.0, -0.5, -1.0, 0.0, -0.5)
+POINTED = (-0.5, 0.75, 0.0, 0.0, 0.5)
 """Per side, the logit above which a clause sets the bit where the rules point at words of it."""
-ALONE = (1.0, 0.75, 1.5, 0.5, 0.25)
+ALONE = (-0.75, -0.5, 1.5, 0.25, 0.5)
 """Where they do not. Both were fitted on what the reader has not seen: `learned/texts.jsonl` and the sentences that
 training leaves out."""
 STRUCK = 1.5

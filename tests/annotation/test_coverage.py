@@ -99,7 +99,7 @@ CASES = [
     ("Its edges are smooth.", "S"),
     ("A large number of inspections was done.", ""),
     ("The picture was taken under bright light.", ""),
-    ("It stands at a right angle to nothing.", ""),
+    ("It stands at a right angle to the rolling direction.", "S"),
     ("The mark was left by a tool.", ""),
     ("It is seen on the dark steel surface.", ""),
     ("A narrow vase with a defect.", ""),
