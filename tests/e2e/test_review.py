@@ -1,6 +1,7 @@
 """The review round trip through a real Label Studio, by two accounts and once by hand in a browser."""
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -13,16 +14,20 @@ from typing import Any
 import httpx
 import pytest
 
+from annotation.labelling.quality import CRITERIA
 from annotation.labels import current
 from benchmarks.review_kills import ordeal
 from flows import services
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
-from schemas.rows import Annotation, Interval, Row, Verdict
+from schemas.rows import Annotation, Batch, Interval, Row, Verdict
 from tasks import review
 from tasks.dag import STAGES
+from tasks.proof.verify import verify
+from tasks.release.export import release
 from tasks.review import PullReport, PushReport, Server
 from tasks.review.listen import listen
+from tasks.review.rows import pseudonym
 from tasks.stage import Context, Shard, Stage
 from tasks.workspace import Workspace
 from tests import factory
@@ -112,7 +117,7 @@ def submit(client: Any, task: Any, cancelled: bool = False, **said: Any) -> Any:
     return client.annotations.create(id=task.id, result=result, was_cancelled=cancelled, lead_time=12.5)
 
 
-def second_reviewer(stack: Stack) -> Any:
+def reviewer(stack: Stack, name: str) -> Any:
     """Another account, made by invitation, and its own client."""
     from label_studio_sdk import LabelStudio
 
@@ -122,7 +127,7 @@ def second_reviewer(stack: Stack) -> Any:
         page = browser.get(link)
         hidden = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         form = {
-            "email": "second@example.org",
+            "email": f"{name}@example.org",
             "password": "a-long-enough-word",
             "csrfmiddlewaretoken": hidden.group(1) if hidden else "",
         }
@@ -142,7 +147,7 @@ def test_two_reviewers_work_comes_back_as_rows_of_their_own(stack: Stack) -> Non
     assert (pushed.created, pushed.updated, pushed.unchanged, pushed.untouched) == (14, 0, 0, 0)
     assert review.push(workspace, recipe, stack.server) == dataclasses.replace(pushed, created=0, unchanged=14)
 
-    first, second = stack.server.client, second_reviewer(stack)
+    first, second = stack.server.client, reviewer(stack, "second")
     one, two, three, four, *_ = tasks_of(stack.server, pushed)
     submit(first, one)
     submit(second, one, visible=[(2, 4), (6, 9)], caption="By the second reviewer.")
@@ -178,6 +183,53 @@ def test_two_reviewers_work_comes_back_as_rows_of_their_own(stack: Stack) -> Non
     assert review.push(workspace, recipe, stack.server).created == 0
     found = review.status(workspace, recipe, stack.server)
     assert (found.tasks, found.done, found.waiting, found.passed) == (14, 2, 12, False)
+
+
+def test_quality_rounds_by_others_make_a_release_final(stack: Stack) -> None:
+    quality = {"rounds": 2, "visual": 0.2, "semantic": 0.2}
+    workspace, recipe = made(stack, "quality-rounds", review={"quality": quality})
+    others = [reviewer(stack, name) for name in ("third", "fourth", "fifth")]
+    clients = {pseudonym(c.users.whoami().id): c for c in (stack.server.client, *others)}
+    _, *judges = clients
+
+    def handed_out() -> PushReport:
+        given = review.give(workspace, recipe, list(clients))
+        assert given.problems == ()
+        return review.push(workspace, recipe, stack.server)
+
+    def judged(report: PushReport, round_: int) -> set[str]:
+        """Everybody judges what was given to them; returns who that was."""
+        drawn = {b.id: b for b in workspace.rows(Batch) if b.kind == "quality" and b.round == round_}
+        said = set()
+        for project in (int(url.split("/")[-2]) for url in report.projects):
+            for task in stack.server.client.tasks.list(project=project):
+                if (batch := drawn.get(task.data["batch"])) is None:
+                    continue
+                told = json.loads(batch.settings)
+                who = told["assigned"][task.data["sample"]]
+                right = {"quality": "correct"} if told["kind"] == "visual" else dict.fromkeys(CRITERIA, "yes")
+                result = [
+                    {"from_name": name, "to_name": "shown", "type": "choices", "value": {"choices": [choice]}}
+                    for name, choice in right.items()
+                ]
+                clients[who].annotations.create(id=task.id, result=result, lead_time=3.0)
+                said.add(who)
+        assert review.pull(workspace, recipe, stack.server).problems == ()
+        return said
+
+    for task in tasks_of(stack.server, handed_out()):
+        submit(stack.server.client, task)
+    review.pull(workspace, recipe, stack.server)
+    assert release(workspace, recipe).draft
+    first = judged(handed_out(), 1)
+    assert release(workspace, recipe).draft
+    second = judged(handed_out(), 2)
+    assert first
+    assert second
+    assert first | second <= set(judges)
+    final = release(workspace, recipe)
+    assert not final.draft
+    assert all(check.ok for check in verify(final.path))
 
 
 def test_a_changed_mind_is_a_new_row_and_a_full_round_passes(stack: Stack) -> None:
