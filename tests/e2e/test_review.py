@@ -31,6 +31,7 @@ from tasks.review.rows import pseudonym
 from tasks.stage import Context, Shard, Stage
 from tasks.workspace import Workspace
 from tests import factory
+from tests.e2e.command import PATIENCE_S
 
 pytestmark = pytest.mark.services
 
@@ -353,7 +354,7 @@ def test_a_listener_pulls_as_soon_as_somebody_has_answered(stack: Stack) -> None
     listener.start()
 
     def wait(decisions: int) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while sum(h.decisions for h in heard if isinstance(h, PullReport)) < decisions:
             assert time.monotonic() < deadline, heard
             time.sleep(0.05)
@@ -371,7 +372,7 @@ def test_a_listener_pulls_as_soon_as_somebody_has_answered(stack: Stack) -> None
     finally:
         stop.set()
         submit(stack.server.client, tasks[1])  # wakes it
-        listener.join(timeout=60)
+        listener.join(timeout=PATIENCE_S)
     assert not listener.is_alive()
     assert not [h for h in hooks.list() if h.project == tasks[0].project]
 
@@ -389,7 +390,7 @@ def test_the_worker_runs_a_push_that_the_prefect_ui_asks_for(stack: Stack) -> No
     run = httpx.post(
         f"{api}/deployments/{found['id']}/create_flow_run", json={"parameters": {"workspace": str(workspace.root)}}
     ).json()
-    deadline, state = time.monotonic() + 120, ""
+    deadline, state = time.monotonic() + PATIENCE_S, ""
     while state not in ("COMPLETED", "FAILED", "CRASHED") and time.monotonic() < deadline:
         time.sleep(0.5)
         state = httpx.get(f"{api}/flow_runs/{run['id']}").json()["state"]["type"]
@@ -410,6 +411,8 @@ def test_a_clip_is_reviewed_by_hand_in_a_browser(stack: Stack, tmp_path: Path) -
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=BROWSER)
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(1000 * PATIENCE_S)
+        playwright.expect.set_options(timeout=1000 * PATIENCE_S)
         hosts: set[str] = set()
         page.on("request", lambda request: hosts.add(httpx.URL(request.url).host))
         page.goto(f"{stack.server.url}/user/login/")
@@ -420,7 +423,7 @@ def test_a_clip_is_reviewed_by_hand_in_a_browser(stack: Stack, tmp_path: Path) -
         page.goto(f"{pushed.url}?task={task.id}")
 
         counter = page.locator(".defectory .clips > div:first-child .lsf-frames-control")
-        playwright.expect(counter).to_have_text(re.compile(rf"1\s*of\s*{task.data['frames']}"), timeout=60_000)
+        playwright.expect(counter).to_have_text(re.compile(rf"1\s*of\s*{task.data['frames']}"))
 
         # The candidate interval is there; choosing it goes to its first frame.
         page.locator(".lsf-tree, .lsf-outliner").get_by_text("Defect visible").first.click()
