@@ -5,6 +5,7 @@ text's: a claim is contradicted only where it is plainly wrong.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 
 from annotation.grounding.claims import Said, claims
@@ -23,8 +24,23 @@ def source() -> str:
 
 
 def ground(text: str, seen: Attributes | None, truth: Truth | None = None) -> list[Claim]:
-    """Every claim of `text` with its verdict, in the order in which they are made."""
-    return [checked(said, seen, truth) for said in claims(text)]
+    """Every claim of `text` with its verdict, in the order in which they are made.
+
+    Where a claim of the defect fits, a later one of the same kind that does not is no accusation if it may tell of
+    something else: if its sentence names no defect ("a reflection in the upper right"), or if it names another one
+    ("from scratches of the roll"). Sizes are of many kinds and do not vouch for one another.
+    """
+    found: list[Claim] = []
+    fitting = set[str]()
+    for said in claims(text):
+        claim = checked(said, seen, truth)
+        other = said.dimension == "type" or (said.aside and said.dimension != "size")
+        if claim.verdict == "contradicted" and other and said.dimension in fitting:
+            claim = replace(claim, verdict="uncheckable")
+        if claim.verdict == "supported" and not said.aside:
+            fitting.add(said.dimension)
+        found.append(claim)
+    return found
 
 
 def checked(said: Said, seen: Attributes | None, truth: Truth | None = None) -> Claim:

@@ -5,7 +5,7 @@ causes and "cannot be told" are none; "not dark" and "rather than raised" are cl
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -27,6 +27,8 @@ class Said:
     value: str
     numbers: tuple[float, ...] = ()
     negated: bool = False
+    aside: bool = False
+    """Told in a sentence that names no defect: perhaps of something else."""
 
     @property
     def claimed(self) -> str:
@@ -49,10 +51,16 @@ class _Rule:
 
 @dataclass(frozen=True)
 class Vocabulary:
+    subject: re.Pattern[str]
+    """What a sentence about the defect calls it, besides its name."""
     nothing: re.Pattern[str]
     negation: re.Pattern[str]
     spared: re.Pattern[str]
     """What begins like a negation and is none: "not only"."""
+    verbal: re.Pattern[str]
+    """A negation and what follows it up to a place or direction that it denies: "does not lie"."""
+    attribute: re.Pattern[str]
+    """What a thing lacks, which says nothing of its place: "with no clear rim"."""
     denial: re.Pattern[str]
     """The same before the name of a defect: "not regular scratches" are scratches."""
     read: tuple[tuple[re.Pattern[str], str], ...]
@@ -88,9 +96,12 @@ def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
     between = r"(?:[\s-](?!(?:is|are|it|and|but|which|that|looks|appears)\b)[\w']+){0,3}?[\s-]?$"
     negation = rf"(?:{data['negation']}){between}"
     return Vocabulary(
+        subject=_pattern([data["subject"]], fragments),
         nothing=_pattern(data["nothing"], fragments),
         negation=re.compile(rf"(?<![\w-]){negation}"),
         spared=re.compile(data["not_negation"]),
+        verbal=re.compile(rf"(?:{data['verbal']})(?:[\s-](?:{data['lying']}))*[\s-]?$"),
+        attribute=re.compile(rf"\b(?:{data['attribute']}){between}"),
         denial=re.compile(rf"(?<![\w-])(?:{data['negation']})(?:[\s-](?:{data['denied']})){{0,4}}[\s-]?$"),
         read=tuple((re.compile(rf"\b{phrase}\b"), plain) for phrase, plain in data["read"].items()),
         ignore={name: _pattern(d["ignore"], fragments) for name, d in data["dimensions"].items()},
@@ -124,25 +135,51 @@ def claims(text: str) -> list[Said]:
     """The claims of `text` in the order in which they are made."""
     known = builtin()
     found: list[tuple[int, int, Said]] = []
-    for at, clause in _clauses(text):
+    for at, sentence, clause in _clauses(text):
+        aside = not (known.subject.search(sentence) or any(rule.says.search(sentence) for rule in known.types))
         for phrase, plain in known.read:
             clause = phrase.sub(plain, clause)
         clause = known.nothing.sub(_strike, clause)
         left = {name: ignore.sub(_strike, clause) for name, ignore in known.ignore.items()}
+        courses = _courses([f for rule in known.rules if rule.dimension == "direction" for f in _told(rule, left)])
+        for start, said in courses:
+            if said.value in SLOPED:  # the ends of a course are no places
+                left["location"] = _struck(left["location"], start, start + len(said.words))
+        here = [*courses]
         for start, end, cell in list(places(left["location"], known.places)):
-            turned = _turned(known.negation, known, clause, start)
-            found.append((at, start, Said("location", clause[start:end], cell, (), turned)))
-            left["location"] = left["location"][:start] + STRUCK * (end - start) + left["location"][end:]
-        for rule in known.rules:
-            matches = list(rule.says.finditer(left[rule.dimension]))
-            for match in matches:
-                turned = _turned(known.negation, known, clause, match.start())
-                said = Said(rule.dimension, match[0].strip(), rule.value, _numbers(match, known), turned)
-                found.append((at, match.start(), said))
-            if matches:
-                left[rule.dimension] = rule.says.sub(_strike, left[rule.dimension])
+            here.append((start, Said("location", clause[start:end], cell)))
+            left["location"] = _struck(left["location"], start, end)
+        here += [f for rule in known.rules if rule.dimension != "direction" for f in _told(rule, left)]
+        for start, said in here:
+            turned = _turned(known, clause, start, said.dimension)
+            if turned is not None:
+                found.append((at, start, replace(said, words=said.words.strip(), negated=turned, aside=aside)))
         found += [(at, start, said) for start, said in _types(clause, known)]
     return [said for _, _, said in sorted(found, key=lambda f: f[:2])]
+
+
+def _told(rule: _Rule, left: dict[str, str]) -> list[tuple[int, Said]]:
+    """What a rule finds in the words that are left of its dimension; takes them."""
+    words = left[rule.dimension]
+    left[rule.dimension] = rule.says.sub(_strike, words)
+    known = builtin()
+    return [(m.start(), Said(rule.dimension, m[0], rule.value, _numbers(m, known))) for m in rule.says.finditer(words)]
+
+
+SLOPED = ("rising", "falling")
+
+
+def _courses(told: list[tuple[int, Said]]) -> list[tuple[int, Said]]:
+    """The directions of one clause: "left to right" of what climbs is none, and who says two slopes says neither."""
+    values = {said.value for _, said in told}
+    if values >= set(SLOPED):
+        return []
+    slanted = values & {*SLOPED, "diagonal"}
+    return [f for f in told if not slanted or f[1].value not in ("horizontal", "vertical")]
+
+
+def _struck(words: str, start: int, end: int) -> str:
+    return words[:start] + STRUCK * (end - start) + words[end:]
 
 
 def _strike(match: re.Match[str]) -> str:
@@ -159,11 +196,24 @@ def _number(words: str, known: Vocabulary) -> float:
     return float(known.numbers[plain]) if plain in known.numbers else float(plain)
 
 
-def _turned(by: re.Pattern[str], known: Vocabulary, clause: str, start: int) -> bool:
-    """Whether one of the last few words before a claim turns it round."""
+def _turned(known: Vocabulary, clause: str, start: int, dimension: str) -> bool | None:
+    """Whether one of the last few words before a claim turns it round; None where that cannot be told.
+
+    A place is told of something: of "no clear rim" it is not ("a dent of no clear rim in the centre"), of "no dent in
+    the centre" nothing is claimed.
+    """
+    word = _before(known.denial if dimension == "type" else known.negation, known, clause, start)
+    if word is None:
+        return False
+    if dimension not in ("location", "direction") or known.verbal.match(word):
+        return True
+    return False if known.attribute.search(clause[:start]) else None
+
+
+def _before(by: re.Pattern[str], known: Vocabulary, clause: str, start: int) -> str | None:
     first = max(start - 48, 0)
     word = by.search(clause[first:start])
-    return word is not None and not known.spared.match(clause, first + word.start())
+    return None if word is None or known.spared.match(clause, first + word.start()) else word[0]
 
 
 def _types(clause: str, known: Vocabulary) -> list[tuple[int, Said]]:
@@ -174,7 +224,7 @@ def _types(clause: str, known: Vocabulary) -> list[tuple[int, Said]]:
     for m, family in sorted(matches, key=lambda f: (f[0].start(), -len(f[0][0]))):
         if m.start() >= end:
             found.append(
-                (m.start(), Said("type", m[0], family, negated=_turned(known.denial, known, clause, m.start())))
+                (m.start(), Said("type", m[0], family, negated=bool(_turned(known, clause, m.start(), "type"))))
             )
             end = m.end()
     return found
@@ -198,29 +248,58 @@ SIGNS = str.maketrans(
     {
         "’": "'",
         "‘": "'",
-        "“": '"',
-        "”": '"',
         "‑": "-",
         "–": "-",
         "—": ";",
+        "→": " to ",
+        "↗": " rising to the right ",
+        "↘": " falling to the right ",
+        "↔": " horizontal ",
+        "↕": " vertical ",
+        "=": ": ",
         "×": "x",
         "−": "-",
         "*": " ",
         "_": " ",
         "`": " ",
+        '"': "",
+        "“": "",
+        "”": "",
     }
 )
+UNIT = re.compile(r" ?\((%|px|mm|pixels|percent)\)")
+ARROW = re.compile(r" ?[-=]+> ?")
+SHORTENED = re.compile(
+    r"\b(acc|approx|avg|bot|btm|ca|cf|cntr|ctr|diag|dia|dim|hor|horiz|incl|len|loc|lt|lwr|max|mid|min|no|orient|pos|qty|rel"
+    r"|resp|rt|surr|upr|vert|vs)\.(?=,|:| [a-z\d(])",
+    re.IGNORECASE,
+)
+"""No sentence ends here: "diag., R end up"."""
 QUESTION = re.compile(r"(?<![^.!?;:\n])[^.!?;:\n]*\?")
 """Claims nothing."""
-TURNS = (
-    r"[.!?](?!\d)|[;\n()|•]| - |,? \b(?:but|although|though|whereas|while|yet|however)\b|,(?= it\b| and it\b| which\b)"
+LISTED = re.compile(r"^\d{1,2}[.)]? (?=[a-z -]{3,40}:)")
+"""The number of a point of a list."""
+GROUND_ASIDE = re.compile(
+    r"(?:(?<=surface)|(?<=surroundings)|(?<=background)|(?<=around it)|(?<=metal)|(?<=steel)|(?<=sheet)|(?<=plate)"
+    r"|(?<=strip)|(?<=image)|(?<=picture)|(?<=photo)), (?:which|whose)\b[^.;,]*"
 )
+"""Tells of the ground, not of the defect."""
+ENDS = r"[.!?](?!\d)|[;\n•]"
+TURNS = r"[()|]| - |,? \b(?:but|although|though|whereas|while|yet|however)\b|,(?= it\b| and it\b| which\b)"
 
 
-def _clauses(text: str) -> list[tuple[int, str]]:
-    """Numbered clauses in lower case, single blanks, no overlong words."""
-    plain = text.lower().translate(SIGNS)
-    plain = QUESTION.sub("", plain)
+def _clauses(text: str) -> list[tuple[int, str, str]]:
+    """Numbered clauses, each after its sentence, in lower case, single blanks, no overlong words."""
+    text = UNIT.sub(r" \1", text)
+    plain = SHORTENED.sub(r"\1", ARROW.sub(" to ", text)).lower().translate(SIGNS)
+    plain = GROUND_ASIDE.sub("", QUESTION.sub("", plain))
     plain = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", STRUCK, plain)
-    parts = (" ".join(part.split()) for part in re.split(TURNS, plain))
-    return [(n, part) for n, part in enumerate(parts) if part]
+    return [
+        (n, sentence, clause)
+        for n, (sentence, clause) in enumerate(
+            (sentence, LISTED.sub("", " ".join(part.split())))
+            for sentence in re.split(ENDS, plain)
+            for part in re.split(TURNS, sentence)
+        )
+        if clause
+    ]

@@ -78,6 +78,8 @@ def _number(said: Said, a: Attributes) -> Check:
     measured = f"{s.parts} part{'s' if s.parts > 1 else ''}"
     if said.value in ("count", "one", "pair"):
         told = {"one": 1.0, "pair": 2.0}.get(said.value) or said.numbers[0]
+        if told % 1:
+            return UNKNOWN
         slack = tolerances()["count_slack"] * told if told > 3 else 0
         if all(abs(told - n) > slack for n in counts):
             return "no", measured
@@ -126,6 +128,8 @@ def _size(said: Said, a: Attributes) -> Check:
         told = 1.0 if value.startswith("whole") else said.numbers[0] / (100 if said.numbers[0] > 1 else 1)
         off = abs(span - told)
         return "no" if off > t["span_slack"] else "yes" if off < 0.05 else "maybe", f"{span:.0%} of it"
+    if value == "pixels by" and sorted(said.numbers) == sorted(a.size):
+        return UNKNOWN  # the picture's own size
     if value.startswith("pixels"):
         return _pixels(said, a), lengths
     share = s.length / longest

@@ -57,7 +57,7 @@ def _terms(clause: str, known: Lexicon) -> list[tuple[int, int, str]]:
 
 
 def _near(words: str, known: Lexicon) -> bool:
-    between = re.findall(r"[^\s,/-]+", words)
+    between = re.findall(r"[^\s,:/-]+", words)
     return len(between) <= FARTHEST and all(word in known.between for word in between)
 
 
