@@ -2,9 +2,8 @@
 
 Defects of known place, tone, direction, number, size and shape are drawn on made and on real textures (X-SDD, where it
 is present); captions come from many styles of writing (`grounding_captions.yaml`), of which some were held out from
-building and some are of a writer who knew nothing of it, and from the `measured` provider. Per kind, the caption with
-the true words and the one with a planted wrong word are compared: a hit is a contradiction of that kind in the latter,
-a false alarm one in the former.
+building, and from the `measured` provider. Per kind, the caption with the true words and the one with a planted wrong
+word are compared: a hit is a contradiction of that kind in the latter, a false alarm one in the former.
 """
 
 import argparse

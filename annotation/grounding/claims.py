@@ -150,9 +150,11 @@ def claims(text: str) -> list[Said]:
             here.append((start, Said("location", clause[start:end], cell)))
             left["location"] = _struck(left["location"], start, end)
         here += [f for rule in known.rules if rule.dimension != "direction" for f in _told(rule, left)]
-        for start, said in here:
-            turned = _turned(known, clause, start, said.dimension)
-            if turned is not None:
+        told = [(start, said, _turned(known, clause, start, said.dimension)) for start, said in here]
+        either = {(said.dimension, said.value, turned) for _, said, turned in told}
+        for start, said, turned in told:
+            both = any((said.dimension, other, turned) in either for other in OPPOSITES.get(said.value, ()))
+            if turned is not None and not both:
                 found.append((at, start, replace(said, words=said.words.strip(), negated=turned, aside=aside)))
         found += [(at, start, said) for start, said in _types(clause, known)]
     return [said for _, _, said in sorted(found, key=lambda f: f[:2])]
@@ -166,6 +168,10 @@ def _told(rule: _Rule, left: dict[str, str]) -> list[tuple[int, Said]]:
     return [(m.start(), Said(rule.dimension, m[0], rule.value, _numbers(m, known))) for m in rule.says.finditer(words)]
 
 
+OPPOSITES = {
+    "brighter": ("darker",), "darker": ("brighter",), "raised": ("recessed",), "recessed": ("raised",),
+}  # fmt: skip
+"""Who says both in one clause says neither: "raised or sunken", "from dark to bright"."""
 SLOPED = ("rising", "falling")
 
 

@@ -150,3 +150,32 @@ def test_measured_sentences_are_never_contradicted(
     text = describe(Evidence(picture, mask > 0, "vase", defect, known, x), candidate=candidate, temperature=0.9)
     found = ground(text, attributes(picture, mask > 0, defect, known), Truth(defect, known))
     assert contradictions(found) == "", text
+
+
+@pytest.mark.parametrize(
+    "aside",
+    [
+        "There is a bright reflection in the lower right corner.",
+        "Only the right edge of the picture is a bit brighter.",
+        "Three photos exist.", "The grinding pattern is vertical.",
+    ],
+)  # fmt: skip
+def test_beside_a_claim_that_fits_other_things_accuse_nobody(aside: str) -> None:
+    text = f"A single dark scratch lies in the upper left and rises to the right. {aside}"
+    assert contradictions(ground(text, seen())) == ""
+
+
+def test_a_defect_that_is_named_is_accused_beside_a_claim_that_fits() -> None:
+    text = "A dark scratch lies in the upper left. The scratch is in the lower right, and it is bright."
+    assert verdicts(text, seen())["lower right"] == "contradicted"
+    assert verdicts(text, seen())["brighter"] == "contradicted"
+
+
+def test_a_second_name_is_no_accusation_after_one_that_fits() -> None:
+    truth = Truth("bulge")
+    assert contradictions(ground("A bulge, perhaps from scratches of the roll.", None, truth)) == ""
+    assert contradictions(ground("Scratches, perhaps over a bulge.", None, truth)) != ""
+
+
+def test_the_size_of_the_picture_is_not_that_of_the_defect() -> None:
+    assert verdicts(f"{SIDE} x {SIDE} px.", seen()) == {f"pixels by {SIDE} {SIDE}": "uncheckable"}

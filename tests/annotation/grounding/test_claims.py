@@ -132,3 +132,105 @@ def test_places_are_put_together_from_words(text: str, expected: set[str]) -> No
 )
 def test_counts_comparisons_and_questions(text: str, expected: set[str]) -> None:
     assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Under reflected light.", "Seen in grazing light.", "Using coaxial light.", "Seen against the light.",
+        "In light of the above, a hold was placed on the batch.", "Bathed in soft light.", "Ambient light is low.",
+        "Incident light microscopy.", "Photographed by daylight.", "A light sanding will do.", "Under a bright lamp.",
+        "Light was on the left today.", "Dark-field imaging was used.", "Lit from the upper left.",
+        "A light coat of oil is on the strip.", "The light source sits at the upper left.",
+        "The white balance is fine.", "The photo is dark.", "The image gets brighter to the right.",
+        "It was mottled, under white light.",
+    ],
+)  # fmt: skip
+def test_light_that_falls_on_a_thing_is_not_its_tone(text: str) -> None:
+    assert not {c for c in said(text) if not c.startswith("shape")} - {"contrast: mixed"}
+
+
+@pytest.mark.parametrize(
+    ("text", "tone"),
+    [
+        ("A light spot.", "brighter"), ("It looks light.", "brighter"), ("Tone: light.", "brighter"),
+        ("It comes out light.", "brighter"), ("Light on dark.", "brighter"),
+        ("It appears as a light area.", "brighter"),
+        ("Contrast polarity: positive.", "brighter"), ("It gleams.", "brighter"), ("Lighter vs. surround.", "brighter"),
+        ("The steel surrounding it is darker.", "brighter"), ("The surrounding metal reflects less light.", "brighter"),
+        ("Dark on light.", "darker"), ("It swallows the light.", "darker"), ("Negative contrast.", "darker"),
+        ("The surrounding metal reflects more light.", "darker"), ("The rest of the plate is brighter.", "darker"),
+        ("Below background level in intensity.", "darker"), ("It is duller than the plate.", "darker"),
+        ("A dusky streak.", "darker"), ("It reflects less than the metal around it.", "darker"),
+    ],
+)  # fmt: skip
+def test_tones_of_a_thing_and_of_its_ground(text: str, tone: str) -> None:
+    assert {c for c in said(text) if c.startswith(("contrast", "depth"))} == {f"contrast: {tone}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("At twelve o'clock.", "upper middle"), ("At 6 o'clock.", "lower middle"), ("9 o'clock.", "left"),
+        ("Between ten and eleven o'clock.", "upper left"), ("Between two and four o'clock.", "right"),
+        ("At about 4:30 on the clock face.", "lower right"), ("Top ctr.", "upper middle"), ("Mid L.", "left"),
+        ("Btm R.", "lower right"), ("Lwr rt.", "lower right"), ("UL.", "upper left"), ("LR corner.", "lower right"),
+        ("Zone: LC.", "lower middle"), ("Row: top, column: left.", "upper left"), ("x left, y middle", "left"),
+        ("The second box of the third row.", "lower middle"), ("It finds itself right below.", "lower right"),
+        ("A dent of no set shape dead centre.", "centre"), ("A bulge without clear border in the centre.", "centre"),
+        ("It does not lie in the centre.", "not centre"),
+    ],
+)  # fmt: skip
+def test_places_in_short_and_on_the_clock(text: str, place: str) -> None:
+    assert {c for c in said(text) if c.startswith("location")} == {f"location: {place}"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No defect in the upper left.", "The right half of the plate is clean.", "Right-hand stack OK.",
+        "The left edge of the strip and the bottom corners are fine.", "It does not reach the left edge.",
+        "Far from the right edge.", "Away from the left.", "It is 20 px from the left edge.", "Nowhere near the top.",
+        "It tapers towards the right.", "Its widest part is at the top.", "The shadow on its right side.",
+        "The previous coil had two dents at the lower edge.", "As discussed at three o'clock.", "Top side only.",
+        "The strip was moving from left to right.", "A watermark sits in the lower left corner.",
+        "The lower part of the picture shows no damage.", "The rolling direction is horizontal.",
+        "Around it the plate stays calm: nothing raised, neither bright nor dark.",
+        "Upper limit acc. to spec: 3 defects per sheet, max. 2 % of the area.",
+        "Linear indications longer than 3 mm are to be rejected.",
+    ],
+)  # fmt: skip
+def test_what_is_told_of_other_things_or_of_where_it_is_not(text: str) -> None:
+    assert said(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        ("The run is uphill going left to right.", "rising"), ("From left to right it rises.", "rising"),
+        ("Diag., R end up.", "rising"), ("The right-hand end sits higher.", "rising"), ("BL→TR", "rising"),
+        ("bl -> tr", "rising"), ("Lower left–upper right.", "rising"), ("The higher end is on the right.", "rising"),
+        ("From 7 o'clock to 1 o'clock.", "rising"), ("Low on the left, high on the right.", "rising"),
+        ("On the right side it is higher.", "rising"), ("↗", "rising"), ("Tilted, left side up.", "falling"),
+        ("The alignment is inclined, descending from left to right.", "falling"), ("L end up.", "falling"),
+        ("It starts at the upper left and ends at the lower right.", "falling"), ("diagonal_down_right", "falling"),
+        ("Lower at its right end.", "falling"), ("Horiz.", "horizontal"), ("L to R.", "horizontal"),
+        ("Orientation: 90°.", "vertical"), ("N-S.", "vertical"), ("orient=V", "vertical"),
+    ],
+)  # fmt: skip
+def test_courses(text: str, way: str) -> None:
+    assert said(text) - {"direction: diagonal"} == {f"direction: {way}"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is either raised or sunken.", "Dark or bright.", "It ranges from dark to bright.",
+        "Neither dark nor bright.",
+        "Whether it is raised or sunken cannot be told.", "One rises to the right, one falls to the right.",
+        "Going left to right,", "Between two and four.", "At least three.",
+        "Its left flank is bright, its right flank is dark.",
+    ],
+)  # fmt: skip
+def test_who_says_both_says_neither(text: str) -> None:
+    assert said(text) == set()
