@@ -161,6 +161,7 @@ def test_light_that_falls_on_a_thing_is_not_its_tone(text: str) -> None:
         ("Dark on light.", "darker"), ("It swallows the light.", "darker"), ("Negative contrast.", "darker"),
         ("The surrounding metal reflects more light.", "darker"), ("The rest of the plate is brighter.", "darker"),
         ("Below background level in intensity.", "darker"), ("It is duller than the plate.", "darker"),
+        ("A bulge on the strip that is clearly darker than the surface around it.", "darker"),
         ("A dusky streak.", "darker"), ("It reflects less than the metal around it.", "darker"),
     ],
 )  # fmt: skip
