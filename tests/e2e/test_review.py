@@ -440,7 +440,7 @@ def test_a_clip_is_reviewed_by_hand_in_a_browser(stack: Stack, tmp_path: Path) -
             form.get_by_text(words).click()
         page.screenshot(path=tmp_path / "labelling.png")
         page.get_by_role("button", name="Submit").click()
-        page.get_by_text("Annotation saved successfully").wait_for()
+        page.get_by_text("Annotation saved successfully").first.wait_for()
         browser.close()
 
     assert hosts <= {services.HOST, ""}
