@@ -182,10 +182,9 @@ def _push(opened: Workspace, server: review.Server) -> None:
     """Give out what is due and send it; the caller holds the lock."""
     recipe, log = opened.recipe(), get_run_logger()
     demand_current(opened, recipe, "caption")
-    given = review.give(opened, recipe, review.reviewers(server))
+    given, report = review.send(opened, recipe, server)
     for batch in given.batches:
         log.info(f"{batch.kind} batch {batch.id}: {len(batch.samples)} samples, {batch.reason}")
-    report = review.push(opened, recipe, server)
     log.info(f"{report.created} tasks created, {report.updated} updated: {report.url}")
     for problem in (*given.problems, *report.problems):
         log.warning(problem)

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import Flow, flow
 
-from flows import artifacts
+from flows import artifacts, events
 from flows.progress import progress
 from flows.shards import RUNNERS, run_stage
 from schemas.errors import DefectoryError
@@ -61,14 +61,15 @@ def review(workspace: Path, recipe: Recipe) -> dict[str, int]:
         if client is None:
             progress().say("review: no Label Studio is running; `make up`, then `defectory review push` sends the work")
             return {}
-        pushed = label_studio.push(opened, recipe, client)
+        given, pushed = label_studio.send(opened, recipe, client)
         pulled = label_studio.pull(opened, recipe, client)
+        events.quality_failed(opened, recipe)
     except DefectoryError as e:
         # A build waits for nobody: what it made is not lost, and the next push or pull makes up for this one.
         progress().say(f"review: left out, {e}")
         artifacts.not_reviewed(str(e))
         return {}
-    for problem in pulled.problems:
+    for problem in (*given.problems, *pushed.problems, *pulled.problems):
         progress().say(f"review: {problem}")
     progress().say(f"review: {pulled.decisions} new decisions, {pushed.created} new tasks at {pushed.url}")
     return {"decisions pulled": pulled.decisions, "tasks pushed": pushed.created}

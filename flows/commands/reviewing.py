@@ -26,8 +26,7 @@ def review_push(workspace: WorkspacePath) -> None:
     with opened.lock():
         recipe, server = opened.recipe(), review.connect()
         demand_current(opened, recipe, "caption")
-        given = review.give(opened, recipe, review.reviewers(server))
-        report = review.push(opened, recipe, server)
+        given, report = review.send(opened, recipe, server)
     batches = [{"id": b.id, "kind": b.kind, "task": b.task, "samples": len(b.samples)} for b in given.batches]
     emit(
         dataclasses.asdict(report) | {"given": batches, "problems": [*given.problems, *report.problems]},

@@ -15,6 +15,7 @@ from tasks.quality import adjudication, passing
 from tasks.quality import rounds as quality
 from tasks.quality.drawing import strata
 from tasks.review.gate import NEEDED, missing, outcome
+from tasks.review.push import PushReport, push
 from tasks.review.rows import pseudonym
 from tasks.review.said import said
 from tasks.review.server import Server, pages, speaking
@@ -36,6 +37,12 @@ class Given:
 def given(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Batches as immutable parts; the fingerprint is the hash of the rows themselves."""
     yield from shard.items
+
+
+def send(workspace: Workspace, recipe: Recipe, server: Server) -> tuple[Given, PushReport]:
+    """Give out what is due among those who have an account, and bring the server to it; the caller holds the lock."""
+    given = give(workspace, recipe, reviewers(server))
+    return given, push(workspace, recipe, server)
 
 
 def reviewers(server: Server) -> list[str]:

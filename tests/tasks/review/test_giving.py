@@ -126,5 +126,12 @@ def test_disagreement_is_decided_before_the_work_is_judged(
     assert [b.kind for b in give(workspace, wanted, people)] == ["annotation", "quality"]
 
 
+def test_what_is_due_is_sent_at_once(desk: Desk, workspace: Workspace) -> None:
+    do_the_round(desk, workspace)
+    given, pushed = review.send(workspace, WANTED, connected(desk, workspace))
+    assert [b.kind for b in given.batches] == ["annotation", "quality"]
+    assert pushed.created == len(tasks(desk, given.batches[1])) == 2
+
+
 def test_everybody_with_an_account_may_judge(desk: Desk, workspace: Workspace, tmp_path: Path) -> None:
     assert review.reviewers(connected(desk, workspace)) == list(PEOPLE)
