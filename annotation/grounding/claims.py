@@ -12,10 +12,8 @@ from typing import Any
 
 import yaml
 
+from annotation.grounding.clauses import STRUCK, clauses
 from annotation.grounding.places import Lexicon, lexicon, places
-
-LONGEST_WORD = 40
-"""Longer runs of letters are no words; cut, they cannot slow the patterns down."""
 
 
 @dataclass(frozen=True)
@@ -127,21 +125,21 @@ def builtin() -> Vocabulary:
 
 LATER = "*"
 """After a value in the vocabulary: it stands there twice, since some of its phrases come before another value's."""
-STRUCK = "#"
-"""Fills what is struck out or taken, so that nothing matches in it or across it."""
 
 
 def claims(text: str) -> list[Said]:
     """The claims of `text` in the order in which they are made."""
     known = builtin()
     found: list[tuple[int, int, Said]] = []
-    for at, sentence, clause in _clauses(text):
+    for at, sentence, clause in clauses(text):
         aside = not (known.subject.search(sentence) or any(rule.says.search(sentence) for rule in known.types))
         for phrase, plain in known.read:
             clause = phrase.sub(plain, clause)
         clause = known.nothing.sub(_strike, clause)
         left = {name: ignore.sub(_strike, clause) for name, ignore in known.ignore.items()}
-        courses = _courses([f for rule in known.rules if rule.dimension == "direction" for f in _told(rule, left)])
+        courses = _courses(
+            [f for rule in known.rules if rule.dimension == "direction" for f in _told(rule, left, known)]
+        )
         for start, said in courses:
             if said.value in SLOPED:  # the ends of a course are no places
                 left["location"] = _struck(left["location"], start, start + len(said.words))
@@ -149,7 +147,7 @@ def claims(text: str) -> list[Said]:
         for start, end, cell in list(places(left["location"], known.places)):
             here.append((start, Said("location", clause[start:end], cell)))
             left["location"] = _struck(left["location"], start, end)
-        here += [f for rule in known.rules if rule.dimension != "direction" for f in _told(rule, left)]
+        here += [f for rule in known.rules if rule.dimension != "direction" for f in _told(rule, left, known)]
         told = [(start, said, _turned(known, clause, start, said.dimension)) for start, said in here]
         either = {(said.dimension, said.value, turned) for _, said, turned in told}
         for start, said, turned in told:
@@ -160,11 +158,10 @@ def claims(text: str) -> list[Said]:
     return [said for _, _, said in sorted(found, key=lambda f: f[:2])]
 
 
-def _told(rule: _Rule, left: dict[str, str]) -> list[tuple[int, Said]]:
+def _told(rule: _Rule, left: dict[str, str], known: Vocabulary) -> list[tuple[int, Said]]:
     """What a rule finds in the words that are left of its dimension; takes them."""
     words = left[rule.dimension]
     left[rule.dimension] = rule.says.sub(_strike, words)
-    known = builtin()
     return [(m.start(), Said(rule.dimension, m[0], rule.value, _numbers(m, known))) for m in rule.says.finditer(words)]
 
 
@@ -248,64 +245,3 @@ def reliefs() -> dict[str, str | None]:
     """How the relief of each family is known to be: raised | recessed | through | flat; None where it differs."""
     text = resources.files("annotation.grounding").joinpath("claims.yaml").read_text(encoding="utf-8")
     return {name: None if t["relief"] == "none" else t["relief"] for name, t in yaml.safe_load(text)["types"].items()}
-
-
-SIGNS = str.maketrans(
-    {
-        "’": "'",
-        "‘": "'",
-        "‑": "-",
-        "–": "-",
-        "—": ";",
-        "→": " to ",
-        "↗": " rising to the right ",
-        "↘": " falling to the right ",
-        "↔": " horizontal ",
-        "↕": " vertical ",
-        "=": ": ",
-        "×": "x",
-        "−": "-",
-        "*": " ",
-        "_": " ",
-        "`": " ",
-        '"': "",
-        "“": "",
-        "”": "",
-    }
-)
-UNIT = re.compile(r" ?\((%|px|mm|pixels|percent)\)")
-ARROW = re.compile(r" ?[-=]+> ?")
-SHORTENED = re.compile(
-    r"\b(acc|approx|avg|bot|btm|ca|cf|cntr|ctr|diag|dia|dim|hor|horiz|incl|len|loc|lt|lwr|max|mid|min|no|orient|pos|qty|rel"
-    r"|resp|rt|surr|upr|vert|vs)\.(?=,|:| [a-z\d(])",
-    re.IGNORECASE,
-)
-"""No sentence ends here: "diag., R end up"."""
-QUESTION = re.compile(r"(?<![^.!?;:\n])[^.!?;:\n]*\?")
-"""Claims nothing."""
-LISTED = re.compile(r"^\d{1,2}[.)]? (?=[a-z -]{3,40}:)")
-"""The number of a point of a list."""
-GROUND_ASIDE = re.compile(
-    r"(?:(?<=surface)|(?<=surroundings)|(?<=background)|(?<=around it)|(?<=metal)|(?<=steel)|(?<=sheet)|(?<=plate)"
-    r"|(?<=strip)|(?<=image)|(?<=picture)|(?<=photo)), (?:which|whose)\b[^.;,]*"
-)
-"""Tells of the ground, not of the defect."""
-ENDS = r"[.!?](?!\d)|[;\n•]"
-TURNS = r"[()|]| - |,? \b(?:but|although|though|whereas|while|yet|however)\b|,(?= it\b| and it\b| which\b)"
-
-
-def _clauses(text: str) -> list[tuple[int, str, str]]:
-    """Numbered clauses, each after its sentence, in lower case, single blanks, no overlong words."""
-    text = UNIT.sub(r" \1", text)
-    plain = SHORTENED.sub(r"\1", ARROW.sub(" to ", text)).lower().translate(SIGNS)
-    plain = GROUND_ASIDE.sub("", QUESTION.sub("", plain))
-    plain = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", STRUCK, plain)
-    return [
-        (n, sentence, clause)
-        for n, (sentence, clause) in enumerate(
-            (sentence, LISTED.sub("", " ".join(part.split())))
-            for sentence in re.split(ENDS, plain)
-            for part in re.split(TURNS, sentence)
-        )
-        if clause
-    ]
