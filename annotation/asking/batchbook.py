@@ -60,6 +60,13 @@ def mine(book: Ledger, provider: str, place: str) -> list[Batch]:
     return left
 
 
+def leave(book: Ledger) -> None:
+    """Let go of the open batches: this process lives on, but looks after them no more unless it comes back."""
+    with book.transaction() as db:
+        held = (batches.c.owner == book.owner, batches.c.status != "done")
+        db.execute(batches.update().where(*held).values(owner=owners.NOBODY))
+
+
 def closed(book: Ledger, names: set[str]) -> set[str]:
     """Those of `names` whose results are all in the ledger."""
     with book.transaction() as db:

@@ -18,7 +18,7 @@ from annotation.asking.ask import Asker, Paid
 from annotation.asking.batchbook import Batch
 from annotation.asking.operations import Busy, Known, Operation, OverCap, Release, Settle
 from annotation.models.batch import Batches, State, room
-from annotation.models.providers import Answer, Request, Transient, Unanswerable, check
+from annotation.models.providers import Answer, NotThere, Request, Transient, Unanswerable, check
 from schemas.errors import DefectoryError
 
 FIRST_POLL_S = 5.0
@@ -26,6 +26,8 @@ LONGEST_POLL_S = 300.0
 """Below the lease after which a silent owner counts as gone."""
 GRACE_S = 120.0
 """A batch whose sender was killed may still appear at the provider for so long."""
+AWAY_S = 3600.0
+"""A service that answers no look at a batch for so long has stayed away."""
 ROWS = 500
 """Results per transaction."""
 
@@ -62,6 +64,8 @@ class BatchAsker(Asker):
     _given_up: dict[str, DefectoryError] = field(default_factory=dict)
     _begin: asyncio.Lock = field(default_factory=asyncio.Lock)
     _upload: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _away_since: float | None = None
+    """When looks at batches began to fail, on the monotonic clock; None while they succeed."""
     _withdrawing: bool = False
     _cancelled: set[str] = field(default_factory=set)
     _rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
@@ -166,8 +170,8 @@ class BatchAsker(Asker):
     async def finish(self) -> None:
         """Send what is left, and wait until all that was asked for is answered or has failed.
 
-        Raises Transient when the service cannot be reached, DefectoryError when no batch can be answered; batches
-        that were sent stay where they are, for the next run.
+        Raises Transient when the service cannot be reached for long, DefectoryError when no batch can be answered;
+        batches that were sent stay where they are, for the next run.
         """
         for filling in list(self._filling.values()):
             self._dispatch(filling)
@@ -191,12 +195,13 @@ class BatchAsker(Asker):
         await self.finish()
 
     async def close(self) -> None:
-        """Give back what was reserved for batches that were not sent."""
+        """Give back what was reserved for batches that were not sent; leave those that were to whoever comes next."""
         for filling in self._filling.values():
             await asyncio.to_thread(batchbook.close, self.ledger, filling.name, False, "its batch was never sent")
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
+        await asyncio.to_thread(batchbook.leave, self.ledger)
 
     async def _left(self) -> list[Batch]:
         found = await asyncio.to_thread(batchbook.mine, self.ledger, self.provider.name, self.provider.where)
@@ -206,35 +211,53 @@ class BatchAsker(Asker):
     async def _collect(self) -> None:
         """Look at every open batch once, and take in those that have ended."""
         for batch in await self._left():
-            remote = batch.remote
-            if batch.status == "filling":
-                await self._closed(batch, State(True), "its batch was never sent")
-                continue
-            if remote is None:
-                remote = await self._batches.find(batch.name)
-                if remote is not None:
-                    await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote)
-                elif time.time() - batch.touched_at > GRACE_S:
-                    await self._closed(batch, State(True), "its batch never arrived")
-                    continue
-                else:
-                    self._awaited.add(batch.name)
-                    continue
             try:
-                state = await self._batches.state(remote)
-                if state.ended:
-                    await self._taken_in(batch, remote, state)
-                elif self._withdrawing and batch.name not in self._cancelled:
-                    await self._batches.cancel(remote)
-                    self._cancelled.add(batch.name)
+                await self._look(batch)
+                self._away_since = None
             except Transient:  # looked at again later: what is paid for must not be given up
                 self._awaited.add(batch.name)
+                now = time.monotonic()
+                self._away_since = self._away_since or now
+                if now - self._away_since > AWAY_S:
+                    raise
+
+    async def _look(self, batch: Batch) -> None:
+        """Take in what a batch has, if it has ended; find out what became of it, if nobody knows."""
+        if batch.status == "filling":
+            await self._closed(batch, State(True), "its batch was never sent")
+            return
+        remote = batch.remote or await self._batches.find(batch.name)
+        if remote is None:
+            if time.time() - batch.touched_at > GRACE_S:
+                await self._closed(batch, State(True), "its batch never arrived")
+            else:
+                self._awaited.add(batch.name)
+            return
+        if batch.remote is None:
+            await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote)
+        try:
+            state = await self._batches.state(remote)
+            if state.ended:
+                await self._taken_in(batch, remote, state)
+            elif self._withdrawing and batch.name not in self._cancelled:
+                await self._batches.cancel(remote)
+                self._cancelled.add(batch.name)
+        except NotThere:
+            if not self._withdrawing:
+                raise DefectoryError(
+                    f"{self.provider.where}: batch {remote} is not known to this key; set the key of the account that "
+                    "it was submitted with, or give it up and ask anew with --set caption.batch=false"
+                ) from None
+            await self._closed(batch, State(True), "its batch is gone", lost=True)
 
     async def _taken_in(self, batch: Batch, remote: str, state: State) -> None:
         fatal: DefectoryError | None = None
         chunk: list[Operation] = []
+        unread = False
         async for key, outcome in self._batches.results(remote):
-            if isinstance(outcome, Answer):
+            if not key:
+                unread = True
+            elif isinstance(outcome, Answer):
                 known = outcome.tokens_in is not None and outcome.tokens_out is not None
                 used = (outcome.tokens_in or 0, outcome.tokens_out or 0)
                 cost, tokens = (self.price.of(*used), sum(used)) if known else (None, None)
@@ -249,16 +272,17 @@ class BatchAsker(Asker):
                 await asyncio.to_thread(self.ledger.apply, chunk)
                 chunk = []
         await asyncio.to_thread(self.ledger.apply, chunk)
-        await self._closed(batch, state, state.note or "its batch ended without it")
+        without = "its answer cannot be read" if unread else "its batch ended without it"
+        await self._closed(batch, state, state.note or without, lost=unread)
         if fatal is not None:
             raise fatal
         if state.note and not state.busy:
             raise DefectoryError(f"{self.provider.where}: refused a batch ({state.note}); change what it names")
 
-    async def _closed(self, batch: Batch, state: State, note: str) -> None:
-        keys = await asyncio.to_thread(batchbook.close, self.ledger, batch.name, False, note)
+    async def _closed(self, batch: Batch, state: State, note: str, lost: bool = False) -> None:
+        keys = await asyncio.to_thread(batchbook.close, self.ledger, batch.name, lost, note)
         if state.note or batch.status == "sent":
-            self._failed(keys, Transient(f"{self.provider.where}: {note}", billed=False))
+            self._failed(keys, Transient(f"{self.provider.where}: {note}", billed=lost))
 
     def _failed(self, keys: Iterable[str], error: DefectoryError) -> None:
         for key in keys:

@@ -9,6 +9,8 @@ from pathlib import Path
 LEASE_S = 15 * 60
 """What was held longer than this without a sign of life is taken over even if its owner seems alive: no try takes
 that long."""
+NOBODY = "nobody"
+"""The owner of what its holder has left: whoever comes next may take it at once."""
 
 
 def me() -> str:
@@ -37,6 +39,8 @@ def _started(pid: int) -> str:
 
 def alive(owner: str, since: float) -> bool:
     """Whether the owner of a reservation may still settle it. Another machine's process is given the lease."""
+    if owner == NOBODY:
+        return False
     place, pid, started, _ = owner.split(" ")
     if time.time() - since > LEASE_S:
         return False

@@ -58,7 +58,10 @@ async def asking(want: Caption, book_url: str, spool: Path) -> AsyncIterator[Ask
                     await batched.close()
             else:
                 if batched.interface is not None and batchbook.mine(book, provider.name, provider.where):
-                    await batched.withdraw()
+                    try:
+                        await batched.withdraw()
+                    finally:
+                        await batched.close()
                 yield Asker(provider, book, cost, cap, limiter=limiter, token_cap=want.budget_tokens)
         finally:
             book.close()

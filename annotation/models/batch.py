@@ -9,7 +9,7 @@ from annotation.models.providers import Answer, Request
 from schemas.errors import DefectoryError
 
 Result = tuple[str, Answer | DefectoryError]
-"""Key of a request, and its answer or what `Provider.answer` would have raised."""
+"""Key of a request, and its answer or what `Provider.answer` would have raised. No key: a line that cannot be read."""
 
 
 @dataclass(frozen=True)

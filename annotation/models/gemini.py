@@ -6,6 +6,7 @@ from typing import Any
 
 from annotation.models.providers import (
     Answer,
+    NotThere,
     Request,
     Transient,
     Unanswerable,
@@ -121,7 +122,7 @@ class Gemini:
             case 400 if "api key" in said.lower():
                 return DefectoryError(f"{self.where}: the key in GEMINI_API_KEY was refused (400); set a valid one")
             case 404:
-                return DefectoryError(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
+                return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
             case 408 | 429:
                 return Transient(f"{self.where}: {e.code} {said}", billed=False, retry_after=wait, slow=e.code == 429)
             case code if code >= 500:

@@ -91,7 +91,7 @@ class GeminiBatches:
             entry = json.loads(line)
             key, reply, error = str(entry["key"]), entry.get("response"), entry.get("error") or entry.get("status")
         except (ValueError, KeyError, TypeError, AttributeError) as e:
-            raise Transient(f"{where}: unreadable line in a batch ({type(e).__name__})", billed=True) from e
+            return "", Transient(f"{where}: unreadable line in a batch ({type(e).__name__})", billed=True)
         if reply is not None:
             try:
                 return key, self._provider.read(types.GenerateContentResponse.model_validate(reply))

@@ -7,6 +7,7 @@ from typing import Any
 
 from annotation.models.providers import (
     Answer,
+    NotThere,
     Request,
     Told,
     Transient,
@@ -117,7 +118,7 @@ class OpenAI:
                     f"{self.where}: the key in OPENAI_API_KEY was refused ({e.status_code}); set a valid one"
                 )
             case 404:
-                return DefectoryError(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
+                return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
             case 429 if e.code == "insufficient_quota":
                 return DefectoryError(
                     f"{self.where}: the account has no credit left; add some and run the same command again"

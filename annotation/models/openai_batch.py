@@ -76,7 +76,7 @@ class OpenAIBatches:
             status, body = reply.get("status_code"), reply.get("body") or {}
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             what = f"unreadable line in a batch ({type(e).__name__})"
-            raise Transient(f"{self._provider.where}: {what}", billed=True) from e
+            return "", Transient(f"{self._provider.where}: {what}", billed=True)
         if status == 200:
             try:
                 return key, self._provider.read(ChatCompletion.construct(**body))

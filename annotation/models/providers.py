@@ -123,6 +123,10 @@ class Transient(WorkerError):
         self.billed, self.retry_after, self.slow = billed, retry_after, slow
 
 
+class NotThere(DefectoryError):
+    """The server does not know what was named: a model, a batch, a file."""
+
+
 class Unanswerable(BadInput):
     """This request can never be answered. The message goes into `rejects` and so into releases; `said`, the
     server's own words, goes only into the ledger."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from annotation.asking import batchbook, batches
+from annotation.asking import batchbook, batches, tables
 from annotation.asking.ask import Asker, OverBudget, Paid
 from annotation.asking.batches import BatchAsker, Waiting
 from annotation.asking.ledger import Ledger
@@ -76,6 +76,16 @@ def run(
             return await rounds(made, [request(provider, n) for n in range(count)])
 
     return asyncio.run(whole())
+
+
+async def submitted(provider: str, url: str, book: Ledger, folder: Path) -> None:
+    """Six requests in a batch, and the end of whoever sent it."""
+    async with asker(provider, url, book, folder) as made:
+        for n in range(6):
+            with pytest.raises(Waiting):
+                await made.ask(request(provider, n), np.random.default_rng(0))
+        made._dispatch(next(iter(made._filling.values())))
+        await asyncio.gather(*made._sending)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -232,14 +242,6 @@ def test_an_online_build_takes_over_what_a_dead_one_left_in_a_batch(
     """It cancels the batch, keeps what is answered, and asks the rest at once."""
     want = Caption(provider="openai", model="gpt-4o", budget_usd=9)
 
-    async def left(url: str) -> None:
-        async with asker("openai", url, book, tmp_path) as made:
-            for n in range(6):
-                with pytest.raises(Waiting):
-                    await made.ask(request("openai", n), np.random.default_rng(0))
-            made._dispatch(next(iter(made._filling.values())))
-            await asyncio.gather(*made._sending)
-
     async def online(url: str) -> list[Paid]:
         here = want.model_copy(update={"base_url": url})
         async with asking(here, str(book._engine.url), tmp_path / "online") as made:
@@ -247,12 +249,78 @@ def test_an_online_build_takes_over_what_a_dead_one_left_in_a_batch(
 
     with standin(lambda n, body: Reply(openai_answer())) as server:
         server.desk.looks = 1000
-        asyncio.run(left(server.url))
+        asyncio.run(submitted("openai", server.url, book, tmp_path))
         monkeypatch.setattr("annotation.asking.owners.alive", lambda owner, since: False)
         found = asyncio.run(online(server.url))
         assert [r["path"] for r in server.requests] == ["batch"] * 3 + ["/chat/completions"] * 3
     assert len(found) == 6
     assert (book.spending().answers, book.spending().reserved) == (6, 0)
+
+
+def test_the_next_try_of_a_process_waits_for_no_lease(book: Ledger, tmp_path: Path) -> None:
+    """A stage that failed is tried again by the same process, which is alive: its batches are nobody's meanwhile."""
+    with standin(lambda n, body: Reply(openai_answer())) as server:
+        asyncio.run(submitted("openai", server.url, book, tmp_path))
+        again = Ledger(str(book._engine.url))
+        assert [b.status for b in batchbook.mine(again, "openai", server.url)] == ["sent"]
+        assert all(isinstance(f, Paid) for f in run("openai", server, again, tmp_path))
+        assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_service_that_is_away_is_waited_for(
+    provider: str, book: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = PROVIDERS[provider][1]
+    with standin(lambda n, body: Reply(answer())) as server:
+        asyncio.run(submitted(provider, server.url, book, tmp_path))
+        with book.transaction() as db:  # its name at the provider was not yet written down
+            db.execute(sa.update(tables.batches).values(status="sending", remote=None))
+        server.desk.away = 3
+        assert all(isinstance(f, Paid) for f in run(provider, server, book, tmp_path))
+        assert len(server.requests) == 6
+        asyncio.run(submitted(provider, server.url, Ledger(f"sqlite:///{tmp_path / 'b'}"), tmp_path))
+        server.desk.away = 10**6
+        monkeypatch.setattr(batches, "AWAY_S", 0.0)
+        with pytest.raises(Transient, match="503"):
+            run(provider, server, Ledger(f"sqlite:///{tmp_path / 'b'}"), tmp_path)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_result_that_cannot_be_read_is_asked_for_again_and_counts_as_lost(
+    provider: str, book: Ledger, tmp_path: Path
+) -> None:
+    answer = PROVIDERS[provider][1]
+
+    def script(n: int, body: dict[str, Any]) -> Reply:
+        server.desk.garbles = 2 if n < 6 else 0
+        return Reply(answer())
+
+    with standin(script) as server:
+        found = run(provider, server, book, tmp_path)
+        assert [len(j.lines) for j in server.desk.jobs] == [6, 2]
+    assert all(isinstance(f, Paid) for f in found)
+    lost = 2 * PRICE.batched.at_most(request(provider, 0)) / USD
+    assert (book.spending().answers, book.spending().lost) == (6, pytest.approx(lost))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_batch_of_another_account_is_given_up_only_on_demand(provider: str, book: Ledger, tmp_path: Path) -> None:
+    answer = PROVIDERS[provider][1]
+    with standin(lambda n, body: Reply(answer())) as server:
+        asyncio.run(submitted(provider, server.url, book, tmp_path))
+        server.desk.jobs.clear()
+        with pytest.raises(DefectoryError, match=r"batch \S+0 is not known to this key; set the key of the account"):
+            run(provider, server, book, tmp_path)
+        assert book.spending().reserved > 0
+
+        async def online() -> None:
+            want = Caption(provider=provider, base_url=server.url, budget_usd=9)  # type: ignore[arg-type]
+            async with asking(want, str(book._engine.url), tmp_path / "online"):
+                pass
+
+        asyncio.run(online())
+    assert book.spending().reserved == 0 and book.spending().lost > 0
 
 
 def test_the_cap_holds_before_anything_is_sent(book: Ledger, tmp_path: Path) -> None:

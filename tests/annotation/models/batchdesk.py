@@ -39,6 +39,10 @@ class Desk:
     """Why every batch fails; empty if none does."""
     drops: int = 0
     """So many submissions are taken, but their confirmations are lost on the way."""
+    away: int = 0
+    """So many looks at batches are answered 503."""
+    garbles: int = 0
+    """So many lines at the beginning of every file of results are cut short."""
     files: dict[str, bytes] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -49,6 +53,9 @@ class Desk:
             path = path.split("?")[0]
             for pattern, act in ROUTES:
                 if found := re.fullmatch(pattern, f"{method} {path}"):
+                    if self.away and method == "GET":
+                        self.away -= 1
+                        return _json({"error": {"code": 503, "message": "away"}}, 503)
                     return act(self, headers, body, *found.groups())
         return None
 
@@ -56,6 +63,10 @@ class Desk:
         name = f"file-{len(self.files)}"
         self.files[name] = data
         return name
+
+    def results(self, lines: list[dict[str, Any]]) -> bytes:
+        texts = [json.dumps(line) for line in lines]
+        return "\n".join(t[: len(t) // 2 if n < self.garbles else None] for n, t in enumerate(texts)).encode()
 
     def start(self, name: str, file: str) -> Job:
         lines = [json.loads(line) for line in self.files[file].splitlines()]
@@ -93,7 +104,7 @@ def _openai_job(desk: Desk, job: Job) -> dict[str, Any]:
             for e in job.output
         ]
         files["output_file_id"] = f"out-{job.number}"
-        desk.files[f"out-{job.number}"] = "\n".join(map(json.dumps, lines)).encode()
+        desk.files[f"out-{job.number}"] = desk.results(lines)
     if ended and job.errors:
         lines = [
             {"custom_id": e["custom_id"], "response": None, "error": {"code": "batch_expired", "message": "too late"}}
@@ -106,7 +117,7 @@ def _openai_job(desk: Desk, job: Job) -> dict[str, Any]:
             for e in job.errors
         ]
         files["error_file_id"] = f"err-{job.number}"
-        desk.files[f"err-{job.number}"] = "\n".join(map(json.dumps, lines)).encode()
+        desk.files[f"err-{job.number}"] = desk.results(lines)
     errors = {"object": "list", "data": [{"code": desk.refuses, "message": "as ordered"}]} if desk.refuses else None
     return {
         "id": f"batch-{job.number}", "object": "batch", "endpoint": "/v1/chat/completions", "input_file_id": "x",
@@ -115,8 +126,8 @@ def _openai_job(desk: Desk, job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _json(body: object, **headers: str) -> Told:
-    return 200, {"content-type": "application/json", **headers}, json.dumps(body).encode()
+def _json(body: object, status: int = 200, **headers: str) -> Told:
+    return status, {"content-type": "application/json", **headers}, json.dumps(body).encode()
 
 
 def _openai_upload(desk: Desk, headers: Any, body: bytes) -> Told:
@@ -139,6 +150,8 @@ def _openai_create(desk: Desk, headers: Any, body: bytes) -> Told | None:
 
 
 def _openai_get(desk: Desk, headers: Any, body: bytes, number: str) -> Told:
+    if int(number) >= len(desk.jobs):
+        return _json({"error": {"code": None, "message": "no such batch"}}, 404)
     desk.look(desk.jobs[int(number)])
     return _json(_openai_job(desk, desk.jobs[int(number)]))
 
@@ -172,7 +185,7 @@ def _gemini_job(desk: Desk, job: Job) -> dict[str, Any]:
             for e in job.errors
             if "late" not in e
         ]
-        desk.files[f"res-{job.number}"] = "\n".join(map(json.dumps, lines)).encode()
+        desk.files[f"res-{job.number}"] = desk.results(lines)
         about["output"] = {"responsesFile": f"files/res-{job.number}"}
     return {"name": f"batches/b{job.number}", "metadata": about}
 
@@ -195,6 +208,8 @@ def _gemini_create(desk: Desk, headers: Any, body: bytes, model: str) -> Told | 
 
 
 def _gemini_get(desk: Desk, headers: Any, body: bytes, number: str) -> Told:
+    if int(number) >= len(desk.jobs):
+        return _json({"error": {"code": 404, "message": "no such batch"}}, 404)
     desk.look(desk.jobs[int(number)])
     return _json(_gemini_job(desk, desk.jobs[int(number)]))
 
