@@ -87,14 +87,40 @@ def sentence_encoder(name: str) -> Encode:
 def _encoded(name: str, texts: list[str]) -> np.ndarray:
     import torch
 
-    model, threads = _load(name), torch.get_num_threads()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        if name == EMBEDDED:
+            with torch.inference_mode():
+                return np.concatenate([_settled()(texts[at : at + AT_ONCE]) for at in range(0, len(texts), AT_ONCE)])
         return np.asarray(
-            model.encode(texts, batch_size=AT_ONCE, normalize_embeddings=True, show_progress_bar=False), np.float32
+            _load(name).encode(texts, batch_size=AT_ONCE, normalize_embeddings=True, show_progress_bar=False),
+            np.float32,
         )
     finally:
         torch.set_num_threads(threads)
+
+
+@cache
+def _settled() -> Callable[[list[str]], np.ndarray]:
+    """What the embedded model makes of some texts, the shorter way."""
+    from torch.nn.functional import normalize
+
+    from annotation.settled import Layer, apart, beside, by_length, looked_up
+
+    model = _load(EMBEDDED)
+    bert, tokenizer = model[0].auto_model, model.tokenizer
+    layers = [Layer(layer) for layer in bert.encoder.layer]
+
+    def vectors(texts: list[str]) -> np.ndarray:
+        ids = tokenizer(texts, truncation=True, max_length=model.max_seq_length)["input_ids"]
+        order, alike = by_length(ids)
+        hidden = looked_up(bert.embeddings, [piece for n in order for piece in ids[n]], alike)
+        for layer in layers:
+            hidden = layer(hidden, alike)
+        return beside((normalize(some.mean(1)) for some in apart(hidden, alike)), order)
+
+    return vectors
 
 
 @lru_cache(maxsize=2)

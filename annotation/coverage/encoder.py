@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from annotation.coverage.wording import Clause
 from annotation.diversity import EMBEDDED, _load
+from annotation.settled import Layer, Product, apart, beside, by_length, looked_up
 
 RANK = 2
 SCALE = 4.0
@@ -74,23 +75,49 @@ class Reader(nn.Module):  # type: ignore[misc]
             hidden = self.embeddings(input_ids=pieces["input_ids"], token_type_ids=pieces["token_type_ids"])
             hidden = _through(self.lower, hidden, mask)
         if self.marked is not None:
-            marks = _marks(clauses, pieces["offset_mapping"].numpy(), len(self.marked))
-            hidden = hidden + torch.from_numpy(marks) @ self.marked
+            offsets = pieces["offset_mapping"].numpy()
+            marks = [_marks(clause, of, len(self.marked)) for clause, of in zip(clauses, offsets, strict=True)]
+            hidden = hidden + torch.from_numpy(np.stack(marks)) @ self.marked
         hidden = functional.dropout(hidden, 0.1, self.training)
         hidden = _through(self.upper, hidden, mask).float()
         hidden = functional.dropout(hidden, 0.15, self.training)
         filling = ~there[..., None]
-        loud = torch.logsumexp(2 * self.loudest(hidden).masked_fill(filling, FORBIDDEN), 1) / 2
-        weights = torch.softmax(self.weighing(hidden).masked_fill(filling, FORBIDDEN), 1)
-        return loud + (weights * self.mean(hidden)).sum(1)
+        loud, weighing = (head(hidden).masked_fill(filling, FORBIDDEN) for head in (self.loudest, self.weighing))
+        return _told(loud, weighing, self.mean(hidden))
 
     def learned(self) -> dict[str, torch.Tensor]:
         """What training changes, by name."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
 
+class Settled:
+    """A reader that has learned, and is used up by this: clauses -> (n, outputs) logits in half the time."""
+
+    def __init__(self, reader: Reader) -> None:
+        fold(reader)
+        self.tokenizer, self.embeddings, self.marked = reader.tokenizer, reader.embeddings, reader.marked
+        self.lower, self.upper = ([Layer(layer) for layer in layers] for layers in (reader.lower, reader.upper))
+        self.heads = Product(reader.loudest, reader.weighing, reader.mean)
+
+    def __call__(self, clauses: Sequence[Clause]) -> np.ndarray:
+        pieces = self.tokenizer(
+            [c.text for c in clauses], truncation=True, max_length=LONGEST, return_offsets_mapping=True
+        )
+        ids, offsets = pieces["input_ids"], pieces["offset_mapping"]
+        order, alike = by_length(ids)
+        hidden = looked_up(self.embeddings, [piece for n in order for piece in ids[n]], alike)
+        for layer in self.lower:
+            hidden = layer(hidden, alike)
+        if self.marked is not None:
+            marks = [_marks(clauses[n], np.array(offsets[n]), len(self.marked)) for n in order]
+            hidden = hidden + torch.from_numpy(np.concatenate(marks)) @ self.marked
+        for layer in self.upper:
+            hidden = layer(hidden, alike)
+        return beside((_told(*some.chunk(3, -1)) for some in apart(self.heads(hidden), alike)), order)
+
+
 def fold(module: nn.Module) -> None:
-    """Add each correction to the map that it corrects: what is in `module` reads a fifth faster and learns no more."""
+    """Add each correction to the map that it corrects: what is in `module` learns no more."""
     for name, child in list(module.named_children()):
         if isinstance(child, Corrected):
             with torch.no_grad():
@@ -100,6 +127,11 @@ def fold(module: nn.Module) -> None:
             fold(child)
 
 
+def _told(loud: torch.Tensor, weighing: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    """(n, pieces, outputs) of the three heads -> (n, outputs)."""
+    return torch.logsumexp(2 * loud, 1) / 2 + (torch.softmax(weighing, 1) * mean).sum(1)
+
+
 def _through(layers: Any, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     for layer in layers:
         hidden = layer(hidden, mask)
@@ -107,12 +139,11 @@ def _through(layers: Any, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Ten
     return hidden
 
 
-def _marks(clauses: Sequence[Clause], offsets: np.ndarray, channels: int) -> np.ndarray:
-    """(n, pieces, channels) float32: 1 where a word piece lies in what the rules found."""
-    marks = np.zeros((*offsets.shape[:2], channels), np.float32)
-    for clause, piece, mark in zip(clauses, offsets, marks, strict=True):
-        for channel, start, end in clause.marks:
-            mark[(piece[:, 0] < end) & (piece[:, 1] > start), channel] = 1.0
+def _marks(clause: Clause, offsets: np.ndarray, channels: int) -> np.ndarray:
+    """(pieces, channels) float32: 1 where a word piece lies in what the rules found; `offsets` are its characters."""
+    marks = np.zeros((len(offsets), channels), np.float32)
+    for channel, start, end in clause.marks:
+        marks[(offsets[:, 0] < end) & (offsets[:, 1] > start), channel] = 1.0
     return marks
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from annotation.coverage.wording import Clause, Span, Wording
 
 if TYPE_CHECKING:
-    from annotation.coverage.encoder import Reader
+    from annotation.coverage.encoder import Reader, Settled
 
 FILE = "weights.npz"
 POINTED = (-0.5, 0.75, 0.0, 0.0, 0.5)
@@ -90,23 +90,20 @@ def _read(some: Sequence[Clause]) -> np.ndarray:
     torch.set_num_threads(1)  # sums have the same order on every machine
     try:
         with torch.inference_mode():
-            said: np.ndarray = _reader()(some).numpy()
-            return np.round(said.astype(np.float64), DIGITS)
+            return np.round(_reader()(some).astype(np.float64), DIGITS)
     finally:
         torch.set_num_threads(threads)
 
 
 @cache
-def _reader() -> "Reader":
-    from annotation.coverage.encoder import fold
+def _reader() -> "Settled":
+    from annotation.coverage.encoder import Settled
 
     with (
         resources.as_file(resources.files("annotation.coverage").joinpath("learned", FILE)) as path,
         np.load(path) as f,
     ):
-        learned = restored(dict(f))
-    fold(learned)
-    return learned
+        return Settled(restored(dict(f)))
 
 
 def packed(of: "Reader") -> dict[str, np.ndarray]:
