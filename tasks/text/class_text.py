@@ -1,13 +1,13 @@
 """Class-level text of the classes that a data set has (SteelDefectX, class-level annotation)."""
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 
 from annotation import classes
 from annotation.asking import ledger
 from annotation.asking.sessions import asking, model_of
+from annotation.asking.streams import drained
 from annotation.candidates import prompts_digest
 from annotation.diversity import sentence_encoder
 from schemas.digests import digest
@@ -15,6 +15,7 @@ from schemas.errors import BadInput
 from schemas.recipe import Recipe
 from schemas.rows import ClassDescription, Row, Sample
 from tasks.stage import MAKER, Context, Shard, gathering, stage
+from tasks.text.describing import described
 
 STRUCTURAL = "structural"
 """The texts of what is filmed, where a recipe names none."""
@@ -46,17 +47,30 @@ def class_text(shard: Shard, ctx: Context) -> Iterator[Row]:
     known: classes.ClassTexts | None = ctx.settings[0]
     if known is None:
         return
-    for label in sorted({s.defect for s in ctx.rows(Sample)} - {"none"}):
+    labels = sorted({s.defect for s in ctx.rows(Sample)} - {"none"})
+    for label in labels:
         try:
             yield classes.written(known, label)
-            if ctx.recipe.caption.class_text.refine:
-                yield asyncio.run(_refined(known, label, ctx))
         except BadInput as e:
             yield ctx.reject(f"{known.taxonomy}/{label}", e)
+    if ctx.recipe.caption.class_text.refine:
+        for label, outcome in drained(lambda: _refined(known, [n for n in labels if n in known.classes], ctx)):
+            if isinstance(outcome, list):
+                yield from outcome
+            else:
+                yield ctx.reject(f"{known.taxonomy}/{label}", outcome)
 
 
-async def _refined(known: classes.ClassTexts, label: str, ctx: Context) -> ClassDescription:
+async def _refined(
+    known: classes.ClassTexts, labels: list[str], ctx: Context
+) -> AsyncIterator[tuple[str, list[ClassDescription] | BadInput]]:
     want = ctx.recipe.caption
-    rng = np.random.default_rng(int(digest(ctx.seed, "class text", label), 16))
+    encode = sentence_encoder(want.encoder)
     async with asking(want, ledger.url(ctx.workspace.root), ctx.scratch) as asker:
-        return await classes.refined(known, label, want, model_of(want), asker, sentence_encoder(want.encoder), rng)
+
+        async def one(label: str) -> list[ClassDescription]:
+            rng = np.random.default_rng(int(digest(ctx.seed, "class text", label), 16))
+            return [await classes.refined(known, label, want, model_of(want), asker, encode, rng)]
+
+        async for label, outcome in described(lambda: labels, one, want, asker):
+            yield label, outcome

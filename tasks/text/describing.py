@@ -1,4 +1,4 @@
-"""Many samples described at once over one asker, in bounded memory; what to do when a service fails."""
+"""Many samples, or classes, described at once over one asker, in bounded memory; what to do when a service fails."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypeVar
@@ -6,16 +6,16 @@ from typing import TypeVar
 from annotation.asking.ask import Asker
 from annotation.asking.batches import BatchAsker, Waiting
 from annotation.asking.streams import ordered
-from annotation.candidates import Candidate
 from annotation.models.providers import Transient
 from schemas.captions import Caption
 from schemas.errors import BadInput, WorkerError
 
 T = TypeVar("T")
+R = TypeVar("R")
 GIVE_UP = 64
 """Samples in a row that a service failed before the others are left for another time."""
 
-Describe = Callable[[T], Awaitable[list[Candidate]]]
+Describe = Callable[[T], Awaitable[list[R]]]
 
 
 def at_once(want: Caption) -> int:
@@ -29,8 +29,8 @@ def stops(error: Exception) -> bool:
 
 
 async def described(
-    samples: Callable[[], Iterable[T]], describe: Describe[T], want: Caption, asker: Asker
-) -> AsyncIterator[tuple[T, list[Candidate] | BadInput]]:
+    samples: Callable[[], Iterable[T]], describe: Describe[T, R], want: Caption, asker: Asker
+) -> AsyncIterator[tuple[T, list[R] | BadInput]]:
     """An outcome per sample, in order. Raises the first error that stops the build, after the requests under way
     have come to their end; and at the end WorkerError when a service failed some samples for now."""
     if isinstance(asker, BatchAsker):
@@ -47,13 +47,13 @@ async def described(
             yield sample, outcome
     if last is not None:
         raise WorkerError(
-            f"{last}; {failed} of {seen} samples that were tried have no description; "
+            f"{last}; {failed} of the {seen} that were tried have no description; "
             "run the same command again: answers that are there are not asked for twice"
         )
 
 
 async def _gathered(
-    samples: Callable[[], Iterable[T]], describe: Describe[T], want: Caption, asker: BatchAsker
+    samples: Callable[[], Iterable[T]], describe: Describe[T, R], want: Caption, asker: BatchAsker
 ) -> None:
     """Go over the samples until the ledger has all that they ask: a first batch for the open questions, another for
     the supplements that the answers call for. Of a sample that waits, only its number is kept."""
