@@ -47,7 +47,7 @@ async def described(
             yield sample, outcome
     if last is not None:
         raise WorkerError(
-            f"{last}; {failed} of the {seen} that were tried have no description; "
+            f"{last}; {failed} of {seen} samples that were tried have no description; "
             "run the same command again: answers that are there are not asked for twice"
         )
 
