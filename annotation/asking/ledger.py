@@ -42,6 +42,18 @@ from schemas.errors import DefectoryError
 _LOCK = 0x0DEFEC7
 """Key of the PostgreSQL advisory lock."""
 
+# Made once: to build a statement takes longer than to carry it out. What an UPDATE sets are the values it is given.
+_ROW = sa.select(requests).where(requests.c.key == sa.bindparam("of"))
+_TOTALS = sa.select(totals.c.committed, totals.c.tokens)
+_INSERT = requests.insert()
+_UPDATE = requests.update().where(requests.c.key == sa.bindparam("of"))
+_LOSE = _UPDATE.values(
+    lost=requests.c.lost + sa.bindparam("nanos"), lost_tokens=requests.c.lost_tokens + sa.bindparam("counted")
+)
+_COMMIT = totals.update().values(
+    committed=totals.c.committed + sa.bindparam("nanos"), tokens=totals.c.tokens + sa.bindparam("counted")
+)
+
 
 @dataclass(frozen=True)
 class Spending:
@@ -106,7 +118,7 @@ class Ledger:
             ) from None
 
     def _reserve(self, db: sa.Connection, ask: Reserve) -> Outcome:
-        row = db.execute(sa.select(requests).where(requests.c.key == ask.key)).mappings().first()
+        row = db.execute(_ROW, {"of": ask.key}).mappings().first()
         if row is not None and row["status"] == "answered":
             answer = Answer(*(row[f.name] for f in dataclasses.fields(Answer)))
             return Known(answer, row["spent"])
@@ -122,47 +134,42 @@ class Ledger:
                 return Busy()
             else:
                 self._free(db, ask.key, lost=True, note="its process ended while it was under way")
-        committed, tokens = db.execute(sa.select(totals.c.committed, totals.c.tokens)).one()
+        committed, tokens = db.execute(_TOTALS).one()
         over = ask.cost and committed + ask.cost > ask.cap
         if over or (ask.token_cap and tokens + ask.tokens > ask.token_cap):
             return OverCap(committed, tokens)
         owner = f"{BATCH}{ask.batch}" if ask.batch else self.owner
+        tries = 1 if row is None else row["tries"] + 1
         values = {
             "status": "reserved", "owner": owner, "reserved_at": time.time(), "reserved": ask.cost,
-            "reserved_tokens": ask.tokens,
+            "reserved_tokens": ask.tokens, "tries": tries,
         }  # fmt: skip
         if row is None:
-            db.execute(
-                requests.insert().values(
-                    key=ask.key, provider=ask.provider, model=ask.model, candidate=ask.candidate,
-                    tries=1, spent=0, lost=0, **values,
-                )
-            )  # fmt: skip
+            new = {"key": ask.key, "provider": ask.provider, "model": ask.model, "candidate": ask.candidate}
+            db.execute(_INSERT, {**new, "spent": 0, "lost": 0, **values})
         else:
-            db.execute(requests.update().where(requests.c.key == ask.key).values(tries=requests.c.tries + 1, **values))
+            db.execute(_UPDATE, {"of": ask.key, **values})
         self._commit(db, ask.cost, ask.tokens)
-        return Reserved(1 if row is None else row["tries"] + 1)
+        return Reserved(tries)
 
     def _settle(self, db: sa.Connection, done: Settle) -> Outcome:
-        here = requests.c.key == done.key
-        row = db.execute(sa.select(requests).where(here)).mappings().one()
+        row = db.execute(_ROW, {"of": done.key}).mappings().one()
         owner = f"{BATCH}{done.batch}" if done.batch else self.owner
         cost = row["reserved"] if done.cost is None else done.cost
         tokens = row["reserved_tokens"] if done.tokens is None else done.tokens
         if row["status"] == "answered":
             if not (done.batch and row["owner"] == owner):  # the results of a batch may be read twice
                 # Taken over and answered meanwhile: the other answer stands, this one was paid for, too.
-                lost = {"lost": requests.c.lost + cost, "lost_tokens": requests.c.lost_tokens + tokens}
-                db.execute(requests.update().where(here).values(**lost))
+                db.execute(_LOSE, {"of": done.key, "nanos": cost, "counted": tokens})
                 self._commit(db, cost, tokens)
             return Done(False)
         values = {"status": "answered", "reserved": 0, "reserved_tokens": 0, "spent": cost, "note": None}
-        db.execute(requests.update().where(here).values(**values, **dataclasses.asdict(done.answer)))
+        db.execute(_UPDATE, {"of": done.key, **values, **dataclasses.asdict(done.answer)})
         self._commit(db, cost - row["reserved"], tokens - row["reserved_tokens"])
         return Done(row["owner"] == owner and row["status"] == "reserved")
 
     def _release(self, db: sa.Connection, failed: Release) -> Outcome:
-        row = db.execute(sa.select(requests.c.owner, requests.c.status).where(requests.c.key == failed.key)).one()
+        row = db.execute(_ROW, {"of": failed.key}).one()
         owner = f"{BATCH}{failed.batch}" if failed.batch else self.owner
         if row.owner != owner or row.status != "reserved":
             return Done(False)
@@ -170,17 +177,16 @@ class Ledger:
         return Done(True)
 
     def _free(self, db: sa.Connection, key: str, lost: bool, note: str) -> None:
-        here = requests.c.key == key
-        held, tokens = db.execute(sa.select(requests.c.reserved, requests.c.reserved_tokens).where(here)).one()
-        gone = {"lost": requests.c.lost + held, "lost_tokens": requests.c.lost_tokens + tokens} if lost else {}
-        values = {"status": "released", "reserved": 0, "reserved_tokens": 0, "note": note, **gone}
-        db.execute(requests.update().where(here).values(**values))
-        if not lost:
-            self._commit(db, -held, -tokens)
+        row = db.execute(_ROW, {"of": key}).one()
+        db.execute(_UPDATE, {"of": key, "status": "released", "reserved": 0, "reserved_tokens": 0, "note": note})
+        if lost:
+            db.execute(_LOSE, {"of": key, "nanos": row.reserved, "counted": row.reserved_tokens})
+        else:
+            self._commit(db, -row.reserved, -row.reserved_tokens)
 
     def _commit(self, db: sa.Connection, nanos: int, tokens: int) -> None:
         if nanos or tokens:
-            db.execute(totals.update().values(committed=totals.c.committed + nanos, tokens=totals.c.tokens + tokens))
+            db.execute(_COMMIT, {"nanos": nanos, "counted": tokens})
 
 
 _APPLY: dict[type, Any] = {Reserve: Ledger._reserve, Settle: Ledger._settle, Release: Ledger._release}
