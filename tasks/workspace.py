@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +34,8 @@ from schemas.recipe import Recipe
 from schemas.rows import TABLE_OF, TABLES
 
 R = TypeVar("R")
+_HELD: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
+"""Workspaces whose lock is held here: by this thread, and by what it calls."""
 
 FORMAT = 1
 
@@ -91,7 +94,11 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Only one build or review sync at a time; the lock dies with its process."""
+        """Only one build or review sync at a time; the lock dies with its process. Whoever holds it may take it again:
+        a command keeps it from its first look at the workspace to the end of the flow that it runs."""
+        if self.root in _HELD.get():
+            yield
+            return
         with open(self.root / ".lock", "a+") as f:
             try:
                 fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,7 +106,11 @@ class Workspace:
                 raise DefectoryError(
                     f"{self.root}: another process is working on this workspace; wait for it or stop it"
                 ) from None
-            yield
+            before = _HELD.set(_HELD.get() | {self.root})
+            try:
+                yield
+            finally:
+                _HELD.reset(before)
 
     def path(self, relative: str) -> Path:
         """A file of the workspace. Raises DefectoryError for a path that leads out of it."""

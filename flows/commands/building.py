@@ -96,19 +96,19 @@ def build(
         left = unfinished(opened, wanted, until)
         released = is_current(opened, wanted) if until == "release" and left is None else None
         told = news(opened, wanted) is None
-    if left is None and told and (until != "release" or released):
-        emit(
-            {"workspace": root, "up_to_date": True, "release": released},
-            f"{root.name}: everything up to {until} is done already",
-            *(next_steps(root, released) if released else ()),
-        )
-        return
-    prepare(debug=OPTIONS["debug"])
-    from flows.build import build as flow
+        if left is None and told and (until != "release" or released):
+            emit(
+                {"workspace": root, "up_to_date": True, "release": released},
+                f"{root.name}: everything up to {until} is done already",
+                *(next_steps(root, released) if released else ()),
+            )
+            return
+        prepare(debug=OPTIONS["debug"])
+        from flows.build import build as flow
 
-    with _interruptible(opened), _progress() as progress:
-        progress.say("starting Prefect")
-        done = flow(root, wanted, until)
+        with _interruptible(opened), _progress() as progress:
+            progress.say("starting Prefect")
+            done = flow(root, wanted, until)
     made = done.get("release")
     rejected = opened.sql("SELECT stage, item, reason FROM rejects ORDER BY stage, item")
     emit(

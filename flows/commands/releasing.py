@@ -43,12 +43,12 @@ def release(
     recipe = opened.recipe(version)
     with opened.lock():
         end_orphans(opened)
-    prepare(debug=OPTIONS["debug"])
-    from flows.build import rerelease
-    from flows.progress import Silent, reporting_to
+        prepare(debug=OPTIONS["debug"])
+        from flows.build import rerelease
+        from flows.progress import Silent, reporting_to
 
-    with reporting_to(Silent()):
-        made = rerelease(opened.root, recipe)
+        with reporting_to(Silent()):
+            made = rerelease(opened.root, recipe)
     emit(
         {"path": made.path, "version": made.version, "draft": made.draft, "counts": made.counts},
         *next_steps(opened.root, made.path),

@@ -1,6 +1,7 @@
 """The one mechanism: a shard runs once, whole or not at all, and only when something it depends on changed."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -171,8 +172,14 @@ def test_following_reads_the_namesakes_of_other_stages(workspace: Workspace) -> 
 
 
 def test_one_process_at_a_time(workspace: Workspace) -> None:
-    with workspace.lock(), pytest.raises(DefectoryError, match="another process"), workspace.lock():
-        pass
+    def taken_by_another() -> None:
+        with workspace.lock():
+            pass
+
+    with workspace.lock(), workspace.lock(), ThreadPoolExecutor(1) as other:  # its holder may take it again
+        found = other.submit(taken_by_another).exception()
+    assert isinstance(found, DefectoryError) and "another process is working on this workspace" in str(found)
+    taken_by_another()
 
 
 def test_a_workspace_holds_one_data_set(workspace: Workspace) -> None:
