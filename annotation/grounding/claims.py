@@ -5,6 +5,7 @@ causes and "cannot be told" are none; "not dark" and "rather than raised" are cl
 """
 
 import re
+import threading
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -117,8 +118,16 @@ def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
     )
 
 
-@cache
+_first = threading.Lock()
+
+
 def builtin() -> Vocabulary:
+    with _first:  # of many threads that ask at the same time, one makes it
+        return _builtin()
+
+
+@cache
+def _builtin() -> Vocabulary:
     text = resources.files("annotation.grounding").joinpath("claims.yaml").read_text(encoding="utf-8")
     return vocabulary_from(yaml.safe_load(text))
 
@@ -160,9 +169,10 @@ def claims(text: str) -> list[Said]:
 
 def _told(rule: _Rule, left: dict[str, str], known: Vocabulary) -> list[tuple[int, Said]]:
     """What a rule finds in the words that are left of its dimension; takes them."""
-    words = left[rule.dimension]
-    left[rule.dimension] = rule.says.sub(_strike, words)
-    return [(m.start(), Said(rule.dimension, m[0], rule.value, _numbers(m, known))) for m in rule.says.finditer(words)]
+    found = list(rule.says.finditer(left[rule.dimension]))
+    for m in found:
+        left[rule.dimension] = _struck(left[rule.dimension], *m.span())
+    return [(m.start(), Said(rule.dimension, m[0], rule.value, _numbers(m, known))) for m in found]
 
 
 OPPOSITES = {
@@ -194,9 +204,15 @@ def _numbers(match: re.Match[str], known: Vocabulary) -> tuple[float, ...]:
     return tuple(_number(words, known) for words in told if not words.rstrip(" %").endswith("cent"))
 
 
+THOUSANDS = re.compile(r"^([1-9]\d*),(\d{3})$")
+"""Any other comma is a decimal one."""
+
+
 def _number(words: str, known: Vocabulary) -> float:
     plain = " ".join(words.replace("-", " ").replace("%", "").split())
-    return float(known.numbers[plain]) if plain in known.numbers else float(plain)
+    if plain in known.numbers:
+        return float(known.numbers[plain])
+    return float(THOUSANDS.sub(r"\1\2", plain).replace(",", "."))
 
 
 def _turned(known: Vocabulary, clause: str, start: int, dimension: str) -> bool | None:

@@ -20,6 +20,8 @@ def said(text: str) -> set[str]:
         ("It covers about 12 % of the image.", {"size: percent of image 12"}),
         ("It takes up roughly a third of the picture.", {"size: fraction of image 0.3333"}),
         ("About 40 by 12 pixels.", {"size: pixels by 40 12"}),
+        ("It is 1,200 pixels long.", {"size: pixels long 1200"}),
+        ("It covers 0,8 % of the image.", {"size: percent of image 0.8"}),
         ("It spans the full width of the frame.", {"size: whole width"}),
         ("Three dark spots.", {"number: count 3", "contrast: darker"}),
         ("The background is brighter than the defect.", {"contrast: darker"}),
