@@ -5,6 +5,7 @@ from typing import Any
 
 from prefect import flow, tags
 
+from annotation.asking import ledger
 from annotation.asking.sessions import demand
 from flows import stages
 from flows.events import announce
@@ -28,7 +29,7 @@ def build(workspace: Path, recipe: Recipe, until: str = LAST) -> dict[str, Any]:
         mark_crashed(opened)
         names = order(recipe)[: order(recipe).index(until) + 1]
         if "caption" in names and not opened.current("caption"):
-            demand(recipe.caption)
+            demand(recipe.caption, ledger.url(opened.root))
         made = {name: stages.run(name, workspace, recipe) for name in names}
         announce(opened, recipe)
         return made

@@ -197,17 +197,22 @@ def url(workspace: Path) -> str:
     return os.environ.get("DEFECTORY_LEDGER_URL") or f"sqlite:///{workspace / 'ledger.sqlite'}"
 
 
-def spent_usd(url: str) -> float:
-    """USD that the ledger at `url` has paid or may have lost, whatever became of the answers.
+def spending(url: str) -> Spending:
+    """Of the ledger at `url`; nothing for a file that is not there, which is not made.
 
-    0 for a file that is not there, which is not made. Raises DefectoryError when the ledger cannot be used.
+    Raises DefectoryError when the ledger cannot be used.
     """
     _, engine = engine_of(url)
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
-        return 0.0
+        return Spending(0.0, 0.0, 0.0, 0, 0)
     book = Ledger(url)
     try:
-        spending = book.spending()
+        return book.spending()
     finally:
         book.close()
-    return spending.spent + spending.lost
+
+
+def spent_usd(url: str) -> float:
+    """USD that the ledger at `url` has paid or may have lost, whatever became of the answers."""
+    found = spending(url)
+    return found.spent + found.lost

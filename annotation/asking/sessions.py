@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from annotation.asking import batchbook
-from annotation.asking.ask import Asker
+from annotation.asking.ask import Asker, OverBudget
 from annotation.asking.batches import BatchAsker
-from annotation.asking.ledger import Ledger
+from annotation.asking.ledger import Ledger, spending
 from annotation.models import limits
 from annotation.models.batch import Batches
 from annotation.models.prices import FREE, USD, Price, price
@@ -20,16 +20,24 @@ def model_of(want: Caption) -> str:
 
 
 def cost_of(want: Caption) -> Price:
-    """What a token costs, with `image_side` taken in. Raises DefectoryError when the price is not known."""
+    """What a token costs, with `image_side` taken in. Raises UnknownPrice when that is not known."""
     return FREE if want.provider == "measured" else price(want.provider, model_of(want)).showing(want.image_side)
 
 
-def demand(want: Caption) -> None:
-    """Raises DefectoryError when a paid provider lacks its key or its price: hours of pictures come before the first
-    question."""
-    if want.provider != "measured":
-        cost_of(want)
-        key(want.provider, want.base_url)
+def demand(want: Caption, book_url: str) -> None:
+    """Raises DefectoryError when a paid provider lacks its key or its price, or when its budget allows not one request
+    and no answer is there: hours of pictures come before the first question."""
+    if want.provider == "measured":
+        return
+    cost = cost_of(want)
+    key(want.provider, want.base_url)
+    least = (cost.batched if want.batch else cost).of(0, want.max_tokens)
+    if least > round(want.budget_usd * USD) and not spending(book_url).answers:
+        raise OverBudget(
+            f"caption.budget_usd: {want.budget_usd:g} USD do not cover one request to {want.provider} "
+            f"{model_of(want)} (an answer may cost {least / USD:.4f}); set it, for instance "
+            "--set caption.budget_usd=5: `defectory plan` says what a build may cost"
+        )
 
 
 @asynccontextmanager

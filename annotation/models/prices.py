@@ -19,6 +19,10 @@ USD = 1_000_000_000
 """Nano-dollars in a dollar."""
 
 
+class UnknownPrice(DefectoryError):
+    """A model that no price table has: nothing is asked of it, for no budget could be kept."""
+
+
 @dataclass(frozen=True)
 class Price:
     """`input` and `output` in USD per million tokens."""
@@ -77,7 +81,7 @@ FREE = Price(0.0, 0.0, 0)
 
 
 def price(provider: str, model: str) -> Price:
-    """The price of a paid model. Raises DefectoryError, saying what to add, when it is not known."""
+    """The price of a paid model. Raises UnknownPrice, saying what to add, when it is not known."""
     tables = [
         _table(resources.files("annotation.models").joinpath("prices.yaml").read_text(encoding="utf-8"), "prices.yaml")
     ]
@@ -89,7 +93,7 @@ def price(provider: str, model: str) -> Price:
     for table in reversed(tables):
         if model in table.get(provider, {}):
             return table[provider][model]
-    raise DefectoryError(
+    raise UnknownPrice(
         f"{provider} {model}: its price is not known, so no budget can be kept; write a file with "
         f"`{provider}: {{{model}: {{input: USD, output: USD, image_tokens: N}}}}` (per million tokens; 0 for a server "
         "of your own) and name it in DEFECTORY_PRICES"

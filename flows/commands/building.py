@@ -42,15 +42,19 @@ def plan(
 
     wanted = load(recipe, tuple(set_ or ()))
     sources = [dataclasses.asdict(c) for c in counted(wanted)]
-    found = forecast(wanted, survey, sum(s["images"] for s in sources))
-    other = ("images",) if wanted.kind == "clip" else ("instances", "clips", "rendered_frames")
-    costs = {name: value for name, value in dataclasses.asdict(found).items() if name not in ("views", *other)}
-    rows = [{"what": name.replace("_", " "), "forecast": value} for name, value in costs.items()]
+    found = forecast(wanted, survey, sum(s["images"] for s in sources), sum(s["classes"] for s in sources))
+    other = {"images"} if wanted.kind == "clip" else {"instances", "clips", "rendered_frames"}
+    rows = [
+        {"what": name.replace("_", " "), "forecast": value}
+        for name, value in dataclasses.asdict(found).items()
+        if name not in other | {"views", "warnings"} and value is not None
+    ]
     emit(
         {**dataclasses.asdict(found), "sources": sources},
         *([table("Sources", sources), ""] if sources else ()),
         table(f"Forecast for {recipe}", rows),
         *_views(found.views),
+        *(f"\nwarning: {sentence}" for sentence in found.warnings),
     )
 
 

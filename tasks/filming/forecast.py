@@ -1,7 +1,11 @@
 """What a build will cost and show, before anything is built."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
+from annotation.models.prices import UnknownPrice
+from schemas.captions import Caption
 from schemas.errors import BadInput
 from schemas.filming import Render
 from schemas.names import VIEWS
@@ -12,7 +16,7 @@ from tasks.filming.plan import FLAGS, Planner, aim
 from tasks.filming.render import light_samples
 from tasks.filming.survey import surveyed
 from tasks.stage import generator
-from tasks.text.costs import text_cost
+from tasks.text.costs import beyond, most_requests, text_cost
 
 BITS_PER_PIXEL = 0.12
 """H.264 at CRF 18 on these clips, measured on the demo; half for every 6 steps of CRF."""
@@ -64,21 +68,24 @@ class Forecast:
     cpu_hours: float
     disk_mb: float
     caption_requests: int
-    tokens_in: int
-    tokens_out: int
-    cost_usd: float
+    tokens_in: int | None
+    """None, like the money, for a model whose price is not known."""
+    tokens_out: int | None
+    cost_usd: float | None
     """As the recipe asks: online or in batches."""
-    online_usd: float
-    batch_usd: float
+    online_usd: float | None
+    batch_usd: float | None
+    budget_usd: float | None
+    """What the recipe allows; None where nothing is paid."""
+    warnings: tuple[str, ...]
+    """What would stop a build before its end."""
     views: Views | None
 
 
-def forecast(recipe: Recipe, survey: int = 0, images: int = 0) -> Forecast:
+def forecast(recipe: Recipe, survey: int = 0, images: int = 0, classes: int = 0) -> Forecast:
     """The forecast of a recipe; `survey` instances with a defect are looked at with rays to tell what will be seen.
 
-    `images` is how many its sources hold.
-
-    Raises DefectoryError for a paid model whose price is not known.
+    `images` is how many its sources hold, and `classes` of how many classes.
     """
     want = recipe.render
     made = instances(recipe)
@@ -94,7 +101,7 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0) -> Forecast:
     seconds += SECONDS_PER_IMAGE * images
     stored = bits / 8 + images * BYTES_PER_IMAGE_PIXEL * (recipe.images.side or 1024) ** 2
     starts = len(made) * -(-want.orbit_frames // want.frames_per_process)
-    asked = text_cost(clips + images, recipe.caption)
+    texts = _texts(clips + images, classes or len({i.defect for i in defective}), recipe.caption)
     return Forecast(
         instances=len(made),
         clips=clips,
@@ -102,14 +109,24 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0) -> Forecast:
         rendered_frames=clips * want.clip_frames,
         cpu_hours=round((seconds + SECONDS_PER_START * starts) / 3600, 3),
         disk_mb=round(3 * stored / 1e6, 1),  # in the workspace, in the release, and in its shards
-        caption_requests=asked.requests,
-        tokens_in=asked.tokens_in,
-        tokens_out=asked.tokens_out,
-        cost_usd=asked.cost_usd,
-        online_usd=asked.online_usd,
-        batch_usd=asked.batch_usd,
         views=views,
+        **texts,
     )
+
+
+def _texts(samples: int, classes: int, want: Caption) -> dict[str, Any]:
+    """What a forecast says about texts."""
+    try:
+        asked = text_cost(samples, want, classes)
+    except UnknownPrice as e:
+        unknown = dict.fromkeys(("tokens_in", "tokens_out", "cost_usd", "online_usd", "batch_usd"))
+        requests = samples * most_requests(want)
+        return {"caption_requests": requests, **unknown, "budget_usd": want.budget_usd, "warnings": (str(e),)}
+    named = dataclasses.asdict(asked)
+    return {
+        "caption_requests": named.pop("requests"), **named,
+        "budget_usd": want.budget_usd if asked.cost_usd else None, "warnings": beyond(asked, want),
+    }  # fmt: skip
 
 
 def frame_seconds(want: Render) -> float:

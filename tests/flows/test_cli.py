@@ -54,6 +54,28 @@ def test_a_forecast_looks_at_a_few_instances(capsys: pytest.CaptureFixture[str],
     assert re.search(r"always +40% +\d+%", out), "wanted beside forecast"
 
 
+def test_a_plan_warns_of_a_budget_that_is_too_small(capsys: pytest.CaptureFixture[str], recipe: str) -> None:
+    asked = (*PLAN, recipe, "--set", "caption.provider=openai")
+    code, out, _ = call(capsys, *asked)
+    assert code == 0 and re.search(r"budget usd +0\n", out)
+    assert re.search(
+        r"^warning: caption.budget_usd: 0 USD do not cover the texts, .* --set caption.budget_usd=", out, re.M
+    )
+    enough = json.loads(call(capsys, *asked, "--set", "caption.budget_usd=9", "--json")[1])
+    assert (enough["budget_usd"], enough["warnings"]) == (9, [])
+
+
+def test_a_plan_tells_all_but_the_money_where_a_price_is_unknown(
+    capsys: pytest.CaptureFixture[str], recipe: str
+) -> None:
+    code, out, _ = call(
+        capsys, *PLAN, recipe, "--json", "--set", "caption.provider=openai", "--set", "caption.model=my"
+    )
+    told = json.loads(out)
+    assert (code, told["clips"], told["caption_requests"], told["cost_usd"]) == (0, 9, 90, None)
+    assert told["warnings"][0].startswith("openai my: its price is not known")
+
+
 def test_errors_are_one_sentence_and_json_on_request(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     missing = str(tmp_path / "none.yaml")
     code, out, err = call(capsys, "plan", missing)

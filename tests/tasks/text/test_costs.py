@@ -2,11 +2,12 @@
 
 import pytest
 
-from schemas.captions import Caption
+from schemas.captions import Caption, ClassText
 from schemas.errors import DefectoryError
-from tasks.text.costs import most_requests, text_cost
+from tasks.text.costs import beyond, most_requests, text_cost
 
 WANT = Caption(provider="openai", model="gpt-4o")
+REFINED = ClassText(refine=True)
 
 
 def test_measuring_costs_nothing() -> None:
@@ -32,3 +33,27 @@ def test_smaller_pictures_cost_less() -> None:
 def test_an_unknown_price_is_said_at_once() -> None:
     with pytest.raises(DefectoryError, match="openai llama: its price is not known"):
         text_cost(1, Caption(provider="openai", model="llama"))
+
+
+def test_refined_class_texts_are_counted() -> None:
+    """Ten answers to three prompts and what merges them, per class; no picture is sent with them."""
+    plain, refined = text_cost(4, WANT, 25), text_cost(4, WANT.model_copy(update={"class_text": REFINED}), 25)
+    assert refined.requests == plain.requests + 25 * 31
+    assert refined.tokens_out == plain.tokens_out + 25 * 31 * 300
+    assert 25 * 31 * 400 <= refined.tokens_in - plain.tokens_in < 25 * 31 * (400 + 765)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({}, ["caption.budget_usd: 0 USD do not cover the texts, which cost 0.60 USD at most"]),
+        ({"batch": True, "budget_usd": 0.29}, ["0.29 USD do not cover the texts, which cost 0.30 USD at most"]),
+        ({"batch": True, "budget_usd": 0.3}, []),
+        ({"budget_usd": 1, "budget_tokens": 9000}, ["--set caption.budget_tokens=146500"]),
+        ({"provider": "measured", "model": ""}, []),
+    ],
+)
+def test_a_budget_that_does_not_cover_all_is_told(wanted: dict[str, object], says: list[str]) -> None:
+    want = WANT.model_copy(update=wanted)
+    found = beyond(text_cost(10, want), want)
+    assert len(found) == len(says) and all(s in f for f, s in zip(found, says, strict=True))
