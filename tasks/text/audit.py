@@ -19,6 +19,7 @@ from annotation.coverage import covered_many
 from annotation.diversity import Encode, diversity, score, similarities
 from annotation.grounding.check import Truth, ground
 from annotation.grounding.claims import family_of
+from annotation.language import english
 from annotation.measuring.attributes import Attributes, attributes
 from schemas.errors import BadInput, CallError
 from schemas.rows import Claim
@@ -128,6 +129,10 @@ def _bad(number: int, problem: str, known: Any = None) -> _Line:
 def _line(number: int, raw: bytes) -> _Line:
     try:
         said = json.loads(raw.decode("utf-8-sig"))
+        if b"\\u" in raw:  # halves of surrogate pairs, which nothing that reads text takes
+            said = json.loads(json.dumps(said, ensure_ascii=False).encode("utf-8", "replace"))
+    except UnicodeDecodeError:
+        return _bad(number, "is not UTF-8; save the file in that encoding")
     except (ValueError, RecursionError):
         return _bad(number, "is not JSON; write one object per line")
     if not isinstance(said, dict):
@@ -166,6 +171,8 @@ def _unread(line: _Line) -> Audited:
 
 def _checked(line: _Line, folder: Path, bits: dict[str, bool], diverse: float) -> Audited:
     seen, problems = None, []
+    if not english(line.text):
+        problems.append("is not in English, so what it covers and claims is not read; translate it")
     if line.defect not in ("", NO_DEFECT) and family_of(line.defect) is None:
         problems.append(f"class {line.defect:.100} is unknown, so type and depth cannot be checked; name it otherwise")
     if line.mask and not line.image:
@@ -206,13 +213,15 @@ def _seen(folder: Path, image: str, mask: str, sound: bool) -> Attributes | None
 def _read(folder: Path, name: str) -> np.ndarray:
     """A picture as it is stored, RGB order; grey, 16 bits and alpha stay what they are."""
     file = folder / name
-    if file.is_dir():
-        raise BadInput(f"{name}: is a folder; name a picture")
     try:
+        if file.is_dir():
+            raise BadInput(f"{name}: is a folder; name a picture")
+        if not file.is_file():  # devices and pipes among them: they might never end
+            raise BadInput(f"{name}: no such file; name files relative to the JSONL file")
+        _demand_small(file, name)
         data = np.frombuffer(file.read_bytes(), np.uint8)
-    except (OSError, ValueError):
-        raise BadInput(f"{name}: no such file; name files relative to the JSONL file") from None
-    _demand_small(file, name)
+    except OSError as e:
+        raise BadInput(f"{name:.100}: cannot be read ({e.strerror}); name a picture that can") from None
     try:
         found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     except cv2.error:

@@ -39,7 +39,8 @@ def folder(tmp_path: Path) -> Path:
 
 def written(folder: Path, *lines: object) -> Path:
     file = folder / "captions.jsonl"
-    file.write_text("\n".join(x if isinstance(x, str) else json.dumps(x) for x in lines) + "\n")
+    texts = (x if isinstance(x, str | bytes) else json.dumps(x) for x in lines)
+    file.write_bytes(b"".join((x if isinstance(x, bytes) else x.encode()) + b"\n" for x in texts))
     return file
 
 
@@ -79,6 +80,7 @@ def test_texts_of_one_image_in_a_row_are_compared(folder: Path) -> None:
         ({"text": "dark", "image": 5}, "has a `image` that is no text"),
         ({"text": "x" * 20_001}, "more than 20,000 characters"),
         ("[" * 100_000, "is not JSON"),
+        (b'{"text": "d\xfcnn"}', "is not UTF-8"),
     ],
 )
 def test_lines_that_cannot_be_read_are_told_and_the_others_go_on(folder: Path, bad: object, reason: str) -> None:
@@ -99,6 +101,8 @@ def test_lines_that_cannot_be_read_are_told_and_the_others_go_on(folder: Path, b
         ({"image": "."}, ".: is a folder"),
         ({"mask": "empty.png"}, "empty.png: marks nothing; leave `mask` out"),
         ({"image": "a\x00b"}, "no such file"),
+        ({"image": "/dev/zero"}, "/dev/zero: no such file"),
+        ({"image": "a" * 5000}, "cannot be read (File name too long)"),
         ({"image": ""}, "has a mask but no image"),
     ],
 )
@@ -125,9 +129,25 @@ def test_a_class_that_is_not_known_is_told(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("known", [7, "7", None, 1.5, {"a": [1]}, True])
+def test_another_language_is_told(folder: Path) -> None:
+    line = next(task.audit(written(folder, {"text": "Ein dünner, dunkler Kratzer liegt oben links."}), never))
+    assert line.problem == "is not in English, so what it covers and claims is not read; translate it"
+
+
 def test_an_id_comes_back_as_it_was(folder: Path, known: object) -> None:
     good, bad = task.audit(written(folder, GOOD | {"id": known}, {"id": known}), never)
     assert [good.row()["id"], bad.row()["id"]] == [known, known]
+
+
+def test_halves_of_surrogate_pairs_are_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Broken writers leave them; neither the sentence encoder nor a terminal takes any."""
+    halves = [{"id": "\ud83d", "image": "\udc00", "text": f"A dark dent \ud83d of {n} mm."} for n in range(2)]
+    assert [line.id for line in task.audit(written(folder, *halves), alike)] == ["?", "?"]
+    whole = next(task.audit(written(folder, {"id": "\U0001f4a5", "text": "dark"}), never))
+    assert whole.id == "\U0001f4a5"
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["captions", "audit", str(written(folder, *halves)), "--json"])
+    assert ended.value.code in (0, None) and '"id": "?"' in capsys.readouterr().out
 
 
 def test_many_lines_come_in_their_order_and_only_neighbours_are_compared(folder: Path) -> None:
