@@ -52,8 +52,8 @@ def _direction(said: Said, a: Attributes) -> Check:
     if said.value not in (*DIRECTIONS, "diagonal") or not angles:
         return UNKNOWN
     fits = [_way(said.value, angle) for angle in angles]
-    said = dict.fromkeys(f"{angle:.0f}° from the horizontal, counter-clockwise" for angle in angles)
-    measured = " or ".join(said)
+    ways = dict.fromkeys(f"{angle:.0f}° from the horizontal, counter-clockwise" for angle in angles)
+    measured = " or ".join(ways)
     return next(f for f in ("yes", "maybe", "no") if f in fits), measured
 
 
