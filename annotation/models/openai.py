@@ -1,8 +1,10 @@
 """OpenAI's chat completions, and every server that speaks them."""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from annotation.models.providers import (
@@ -27,6 +29,11 @@ FILTERED = ("content_filter", "content_policy_violation")
 """Codes of a server that did not show the question to its model: another question may pass."""
 
 
+def parsed(reply: str | bytes) -> Any:
+    """JSON, with the entries of its objects as attributes. Raises ValueError."""
+    return json.loads(reply, object_hook=lambda entries: SimpleNamespace(**entries))
+
+
 class OpenAI:
     name = "openai"
     free = False
@@ -49,13 +56,13 @@ class OpenAI:
         )
 
     async def answer(self, request: Request) -> Answer:
+        import httpx
+
         async with self.speaking(request.model) as client, within(self._timeout_s, self.where):
-            # Sent as it is: what the client makes of parameters of its own takes as long as all the rest of a request.
-            body = self.body(request)
-            named = {"model": request.model, "messages": [], "extra_body": body}
-            raw = await client.chat.completions.with_raw_response.create(**named)
+            # Sent and read as it is: what the client makes of its own types takes as long as the rest of a request.
+            raw = await client.post("/chat/completions", body=self.body(request), cast_to=httpx.Response)
             self._told(raw.headers)
-            reply = raw.parse()
+            reply = parsed(raw.content)
         return self.read(reply)
 
     @asynccontextmanager
@@ -99,14 +106,16 @@ class OpenAI:
 
     def read(self, reply: Any) -> Answer:
         choices: Any = getattr(reply, "choices", None)
-        message = getattr(choices[0], "message", None) if choices else None
+        message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
         if message is None:
             raise Transient(f"{self.where}: an answer without a choice", billed=True)
-        finish = "refused" if getattr(message, "refusal", None) else FINISH.get(choices[0].finish_reason, "stop")
-        text, finish = kept(getattr(message, "refusal", None) or message.content, finish)
+        refusal: Any = getattr(message, "refusal", None)
+        reason: Any = getattr(choices[0], "finish_reason", None)
+        finish = "refused" if refusal else FINISH.get(reason, "stop")
+        text, finish = kept(refusal or getattr(message, "content", None), finish)
         usage = getattr(reply, "usage", None)
         counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
-        return Answer(text, finish, reply.model or "", *counts)
+        return Answer(text, finish, getattr(reply, "model", None) or "", *counts)
 
     def explained(self, e: Any, model: str) -> DefectoryError:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
