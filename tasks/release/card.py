@@ -24,8 +24,9 @@ TASKS = {
 """Hugging Face's names of what the samples are for, by their kind."""
 
 
-def front_matter(edition: Edition, clips: int) -> str:
-    """The YAML that Hugging Face reads: licence, tasks, and one configuration per table of the manifest."""
+def front_matter(edition: Edition, rows: dict[str, int]) -> str:
+    """The YAML that Hugging Face reads: licence, tasks, and one configuration per table that has rows: `datasets` does
+    not load an empty one."""
     known = edition.licence.lower() in LICENCES
     synthetic = ["synthetic"] if edition.kind == "clip" else []
     values = {
@@ -35,11 +36,12 @@ def front_matter(edition: Edition, clips: int) -> str:
         "language": ["en"],
         "task_categories": TASKS[edition.kind],
         "tags": ["industrial-inspection", "anomaly-detection", *synthetic, *(["draft"] if edition.draft else [])],
-        "size_categories": [next((name for limit, name in SIZES if clips < limit), "n>1T")],
+        "size_categories": [next((name for limit, name in SIZES if rows["samples"] < limit), "n>1T")],
         "configs": [
             {"config_name": table, "data_files": f"manifest/{table}.parquet"}
             | ({"default": True} if table == "samples" else {})
             for table in ORDER
+            if rows[table]
         ],
     }
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
@@ -47,7 +49,7 @@ def front_matter(edition: Edition, clips: int) -> str:
 
 def text(edition: Edition, numbers: Figures, tallies: Tallies) -> str:
     return templates().get_template("README.md.j2").render(
-        edition=edition, front_matter=front_matter(edition, tallies.tables["samples"]), numbers=numbers,
+        edition=edition, front_matter=front_matter(edition, tallies.tables), numbers=numbers,
         tallies=tallies, dimensions=DIMENSIONS, f1=f1,
         view_words=VIEW_WORDS, flag_words=FLAG_WORDS, promises=PROMISES,
     )  # fmt: skip
