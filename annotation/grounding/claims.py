@@ -7,7 +7,7 @@ causes and "cannot be told" are none; "not dark" and "rather than raised" are cl
 import re
 import threading
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -136,8 +136,9 @@ LATER = "*"
 """After a value in the vocabulary: it stands there twice, since some of its phrases come before another value's."""
 
 
-def claims(text: str) -> list[Said]:
-    """The claims of `text` in the order in which they are made."""
+@lru_cache(maxsize=4096)
+def claims(text: str) -> tuple[Said, ...]:
+    """The claims of `text` in the order in which they are made; candidates are read again when one more has come."""
     known = builtin()
     found: list[tuple[int, int, Said]] = []
     for at, sentence, clause in clauses(text):
@@ -164,7 +165,7 @@ def claims(text: str) -> list[Said]:
             if turned is not None and not both:
                 found.append((at, start, replace(said, words=said.words.strip(), negated=turned, aside=aside)))
         found += [(at, start, said) for start, said in _types(clause, known)]
-    return [said for _, _, said in sorted(found, key=lambda f: f[:2])]
+    return tuple(said for _, _, said in sorted(found, key=lambda f: f[:2]))
 
 
 def _told(rule: _Rule, left: dict[str, str], known: Vocabulary) -> list[tuple[int, Said]]:
