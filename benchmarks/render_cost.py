@@ -37,7 +37,10 @@ KEPT = ROOT / "build" / "benchmarks" / "render_cost"
 COMMON = Path(__file__).with_name("common_worker.py")
 VIEWS = 4
 """Of every scene: as many as the exposure is metered on. The first one is compared, the others are timed."""
-UNSEEN = {"renderer.py", "outputs.py", "worker.py", "devices.py", "baking.py", "gloss.py", "vertices.py"}
+UNSEEN = {
+    "renderer.py", "outputs.py", "worker.py", "devices.py", "baking.py", "relief.py", "gloss.py", "vertices.py",
+    "denoising.py",
+}  # fmt: skip
 """Parts of blender/ without a say in the common renders: those are kept when nothing but these changed."""
 
 

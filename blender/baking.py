@@ -6,9 +6,9 @@ each frame shows as emission what the diffuse part of a surface reflects of it:
 
     base colour x light x what the gloss lets through (gloss.py)
 
-The light holds all bounces, so mirrored and bounced rays end well at such a surface too. Gloss, sheen and coat are
-still traced. Where relief bends the normal, the light follows it linearly: it is gathered for tilted normals as well.
-Metals, even in part, and materials of .blend files stay as they are, wholly traced.
+The light holds all bounces, what mirrors throw included, so mirrored and bounced rays end well at such a surface too.
+Gloss, sheen and coat are still traced. Where relief bends the normal, the light follows it (relief.py). Metals, even in
+part, and materials of .blend files stay as they are, wholly traced.
 
 The light of a job is kept beside it: a process that goes on with the job must show the same.
 """
@@ -24,22 +24,20 @@ from typing import Any
 import bmesh
 import bpy
 import numpy as np
+import relief
 from gloss import TABLE, passed, picture, through
-from nodes import axes, maths, node, vector, vectors
+from nodes import maths, node, vectors
 from scene import FLOOR, FLOOR_RADIUS, FLOOR_TEXTURE, OBJECT
 from vertices import baking, cleaner, grid, received
 
 KEPT = "light.npz"
 LIGHT = "light"
-"""Name of the vertex attribute that holds irradiance / pi; with an axis behind it, its change per tilt that way."""
-TILTS = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
-TILT = 0.3
-"""What is added to the normal along an axis: about the slope of the strongest relief."""
-CLEAN, CLEAN_TILT = 6, 12
-"""How often a vertex is mixed with its neighbours: the light itself, and its change."""
-NAMES = (LIGHT, *(LIGHT + name for name in TILTS), TABLE)
+"""Name of the vertex attribute that holds irradiance / pi and, in its fourth channel, the bend under relief."""
+CLEAN, CLEAN_CHANGE = 6, 12
+"""How often a vertex is mixed with its neighbours: the light itself, and how it changes under relief."""
+NAMES = (LIGHT, relief.LEAN, TABLE)
 BOUNCES = 6
-FINE, STEP, GROWTH = 0.65, 0.008, 1.1
+FINE, STEP, GROWTH = 0.65, 0.008, 1.2
 """The floor's grid, in lengths of the object: even to `FINE` from the middle, then each step longer than the last."""
 
 
@@ -74,7 +72,7 @@ def key(job: dict[str, Any]) -> str:
 
 def diffuse(material: Any) -> bool:
     """Whether a material of our own nodes is no metal."""
-    metal = _principled(material).inputs["Metallic"]
+    metal = bsdf(material).inputs["Metallic"]
     return not metal.is_linked and metal.default_value == 0.0
 
 
@@ -84,8 +82,9 @@ def show(thing: Any, found: dict[str, np.ndarray]) -> None:
         if name == TABLE:
             picture(f"{thing.name} {TABLE}", values)
             continue
-        layer = thing.data.attributes.get(name) or thing.data.attributes.new(name, "FLOAT_COLOR", "POINT")
-        layer.data.foreach_set("color", values.ravel())
+        kind, field = ("FLOAT_COLOR", "color") if name == LIGHT else ("FLOAT_VECTOR", "vector")
+        layer = thing.data.attributes.get(name) or thing.data.attributes.new(name, kind, "POINT")
+        layer.data.foreach_set(field, values.ravel())
     thing.data.update()
     slot = thing.material_slots[0]
     slot.link = "OBJECT"
@@ -97,16 +96,11 @@ def lit(material: Any, thing: Any) -> Any:
     made = material.copy()
     made.name = f"lit {material.name}"
     made.cycles.emission_sampling = "NONE"  # what it gives to others is in their own light
-    tree, principled = made.node_tree, _principled(made)
-    light = node(tree, "Attribute", attribute_name=LIGHT).outputs["Color"]
-    tilts = [name for name in TILTS if LIGHT + name in thing.data.attributes]
-    if tilts:
-        normal = principled.inputs["Normal"].links[0].from_socket
-        bent = axes(tree, vectors(tree, "SUBTRACT", normal, node(tree, "NewGeometry").outputs["Normal"]))
-        for name in tilts:
-            change = node(tree, "Attribute", attribute_name=LIGHT + name).outputs["Color"]
-            light = vectors(tree, "MULTIPLY_ADD", change, vector(tree, *(bent[name.upper()],) * 3), light)
-        light = vectors(tree, "MAXIMUM", light, (0.0, 0.0, 0.0))
+    tree, principled = made.node_tree, bsdf(made)
+    gathered = node(tree, "Attribute", attribute_name=LIGHT).outputs
+    light = gathered["Color"]
+    if relief.LEAN in thing.data.attributes:
+        light = relief.followed(tree, principled.inputs["Normal"].links[0].from_socket, light, gathered["Alpha"])
     base, strength = principled.inputs["Base Color"], principled.inputs["Emission Strength"]
     colour = base.links[0].from_socket if base.is_linked else tuple(base.default_value)[:3]
     tree.links.new(vectors(tree, "MULTIPLY", colour, light), principled.inputs["Emission Color"])
@@ -119,42 +113,48 @@ def lit(material: Any, thing: Any) -> Any:
 
 
 def _gathered(scene: Any, thing: Any, samples: int) -> dict[str, np.ndarray]:
-    """The light at the vertices by name of its attribute, (V, 4) float32, and the gloss' table if there is gloss."""
+    """What a thing is shown by: the light at the vertices, (V, 4) float32, under relief its lean, (V, 3) float32, and
+    the gloss' table if there is gloss."""
     mesh = thing.data
     material = mesh.materials[0]
-    bumped = _principled(material).inputs["Normal"].is_linked
-    with _white(material) as tilt, baking(scene, thing, LIGHT, max(1, samples // 2), BOUNCES):
+    bumped = bsdf(material).inputs["Normal"].is_linked
+    ways = relief.directions(thing)
+    with _white(material) as tilts, baking(scene, thing, LIGHT, max(1, samples // 2), BOUNCES):
         straight = received(mesh)
-        tilted = {}
-        for name, towards in TILTS.items() if bumped else ():
-            if thing.name != FLOOR or name != "z":  # a flat floor only tilts sideways
-                tilt.default_value = tuple(TILT * c for c in towards)
-                tilted[LIGHT + name] = (received(mesh) - straight) / TILT
-        tilt.default_value = (0.0, 0.0, 0.0)
         scene.cycles.seed += 1
         again = received(mesh)
+        scene.cycles.samples = max(1, samples // 4)
+        sides = []
+        for axis, way in relief.WAYS if bumped else ():
+            tilts[axis].default_value = way
+            sides.append(received(mesh))
+            tilts[axis].default_value = 0.0
     cleaned = cleaner(mesh, straight, again)
-    found = {name: cleaned(values, CLEAN_TILT) for name, values in tilted.items()}
-    found[LIGHT] = cleaned((straight + again) / 2, CLEAN)
-    table = through(scene, _principled(material))
+    light = (straight + again) / 2
+    found = {LIGHT: cleaned(light, CLEAN)}
+    found[LIGHT][:, 3] = 0.0
+    if bumped:
+        lean, bend = relief.changes(ways, light, sides)
+        smooth = cleaned(np.column_stack([lean, bend, light]), CLEAN_CHANGE)
+        found[relief.LEAN], found[LIGHT][:, 3] = relief.relative(smooth[:, :3], smooth[:, 3], smooth[:, 4:])
+    table = through(scene, bsdf(material))
     return found if table is None else found | {TABLE: table}
 
 
 @contextmanager
 def _white(material: Any) -> Iterator[Any]:
     """What is baked is a white, matt surface; all others, and its own reflections, stay as they are. Yields the
-    input by which its normal is tilted."""
+    sockets that tilt its normal."""
     tree = material.node_tree
     out = tree.get_output_node("CYCLES").inputs["Surface"]
     own = out.links[0].from_socket
     before = set(tree.nodes)
-    normal = node(tree, "VectorMath", {0: node(tree, "NewGeometry").outputs["Normal"]}, operation="ADD")
-    upright = vectors(tree, "NORMALIZE", normal.outputs[0])
-    white = node(tree, "BsdfDiffuse", {"Color": (1.0, 1.0, 1.0, 1.0), "Normal": upright}).outputs[0]
+    normal, tilts = relief.tilted(tree)
+    white = node(tree, "BsdfDiffuse", {"Color": (1.0, 1.0, 1.0, 1.0), "Normal": normal}).outputs[0]
     bounced = maths(tree, "GREATER_THAN", node(tree, "LightPath").outputs["Ray Depth"], 0.5)
     tree.links.new(node(tree, "MixShader", {0: bounced, 1: white, 2: own}).outputs[0], out)
     try:
-        yield normal.inputs[1]
+        yield tilts
     finally:
         tree.links.new(own, out)
         for new in set(tree.nodes) - before:
@@ -181,7 +181,8 @@ def _refine(mesh: Any) -> None:
     grid(mesh, line, line)
 
 
-def _principled(material: Any) -> Any:
+def bsdf(material: Any) -> Any:
+    """The node that a material of our own consists of."""
     return next(n for n in material.node_tree.nodes if n.bl_idname == "ShaderNodeBsdfPrincipled")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import denoising
 from baking import lit
 from materials import MARKED, paint
 from scene import LABEL, OBJECT
@@ -21,24 +22,27 @@ def prepare(scene: Any, job: dict[str, Any]) -> None:
     settings = scene.render.image_settings
     settings.media_type, settings.file_format = "IMAGE", "PNG"
     settings.color_mode, settings.color_depth, settings.compression = "RGB", "8", COMPRESSION
-    if not job["mask"]:
+    apart = denoising.apart(job)
+    if not (job["mask"] or apart):
         return
     layer = scene.view_layers[0]
-    aov = layer.aovs.add()
-    aov.name, aov.type = MARKED, "VALUE"
+    if job["mask"]:
+        aov = layer.aovs.add()
+        aov.name, aov.type = MARKED, "VALUE"
     tree = bpy.data.node_groups.new("outputs", "CompositorNodeTree")
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     layers = tree.nodes.new("CompositorNodeRLayers")
     layers.scene, layers.layer = scene, layer.name
-    beauty = tree.nodes.new("NodeGroupOutput")
-    tree.links.new(layers.outputs["Image"], beauty.inputs[0])
-    mask = tree.nodes.new("CompositorNodeOutputFile")
-    mask.name = MASK
-    mask.format.media_type, mask.format.file_format = "IMAGE", "PNG"
-    mask.format.color_mode, mask.format.color_depth, mask.format.compression = "BW", "8", COMPRESSION
-    mask.save_as_render = False  # raw values: no view transform touches the mask
-    mask.file_output_items.new("FLOAT", MASK)
-    tree.links.new(layers.outputs[MARKED], mask.inputs[0])
+    picture = denoising.split(scene, job, tree, layers) if apart else layers.outputs["Image"]
+    tree.links.new(picture, tree.nodes.new("NodeGroupOutput").inputs[0])
+    if job["mask"]:
+        mask = tree.nodes.new("CompositorNodeOutputFile")
+        mask.name = MASK
+        mask.format.media_type, mask.format.file_format = "IMAGE", "PNG"
+        mask.format.color_mode, mask.format.color_depth, mask.format.compression = "BW", "8", COMPRESSION
+        mask.save_as_render = False  # raw values: no view transform touches the mask
+        mask.file_output_items.new("FLOAT", MASK)
+        tree.links.new(layers.outputs[MARKED], mask.inputs[0])
     scene.compositing_node_group = tree
     scene.render.use_compositing = True
 
@@ -81,8 +85,9 @@ def _painted(scene: Any) -> Iterator[None]:
         if plain is not thing.data.materials[0]:
             red = lit(red, thing)
         red.name = PAINTED
-    slot.material, scene.render.use_compositing = red, False
+    mask = scene.compositing_node_group.nodes[MASK]
+    slot.material, mask.mute = red, True
     try:
         yield
     finally:
-        slot.material, scene.render.use_compositing = plain, True
+        slot.material, mask.mute = plain, False

@@ -19,7 +19,7 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
     cycles.use_adaptive_sampling = False
     cycles.sampling_pattern = "BLUE_NOISE"  # an error that neighbours do not share is the easiest to remove
     cycles.use_light_tree = False
-    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.caustics_refractive = False  # reflective ones stay: they are the light that a metal throws on its floor
     cycles.max_bounces = job["bounces"]
     cycles.sample_clamp_indirect = 4.0
     cycles.use_denoising = job["denoise"] != "off"

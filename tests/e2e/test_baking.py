@@ -68,13 +68,36 @@ def test_the_pictures_do_not_depend_on_the_process(tmp_path: Path) -> None:
     assert (np.array(seen) == seen[0]).all()
     kept = tmp_path / "one" / "light.npz"
     with np.load(kept) as light:
-        assert {"object light", "object lightz", "object gloss", "floor light", "floor lightx"} <= set(light.files)
-        assert "floor lightz" not in light.files
+        assert {"object light", "object lean", "object gloss", "floor light", "floor lean"} <= set(light.files)
     kept.write_bytes((tmp_path / "one thread" / "light.npz").read_bytes())
     again = prepare(tmp_path / "one", look, light=3, samples=2)
     blender.run(again, tmp_path / "one")
     with np.load(kept) as other, np.load(tmp_path / "restarted" / "light.npz") as light:
         assert str(other["key"]) != str(light["key"]), "light of another job is not taken"
+
+
+@pytest.mark.parametrize(
+    ("material", "floor", "noisy"),
+    [
+        ("terracotta", "rubber", False),  # nothing is traced
+        ("glossy-plastic", "tiles", True),
+        ("rubberised-plastic", "concrete", True),  # sheen is diffuse to Cycles
+        ("cast-iron", "asphalt", True),  # a metal in part
+    ],
+)
+def test_only_traced_light_is_denoised(tmp_path: Path, material: str, floor: str, noisy: bool) -> None:
+    pictures = {}
+    for denoise, samples in (("off", 2), ("fast", 2), ("off", 64)):
+        folder = tmp_path / f"{denoise}{samples}"
+        job = prepare(folder, looks(material, floor), light=2, samples=samples, denoise=denoise, max_frames=1)
+        job = dataclasses.replace(job, cameras=job.cameras[:1])
+        pictures[denoise, samples] = blender.run(job, folder).picture(0)
+    raw, clean, truth = pictures.values()
+    assert np.abs(clean.astype(float).mean(axis=(0, 1)) - truth.mean(axis=(0, 1))).max() < 1, "no light is lost"
+    if noisy:
+        assert psnr(clean, truth) > psnr(raw, truth) + 0.3
+    else:
+        assert np.abs(clean.astype(int) - raw).max() <= 1
 
 
 def test_red_paint_is_red_under_baked_light(tmp_path: Path) -> None:
