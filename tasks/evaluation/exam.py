@@ -56,8 +56,8 @@ class Exam:
 def of(folder: Path, protocol: str | None, split: str) -> Exam:
     """The clips of a split in order of their ids; `protocol` is the one that the shards follow if it is not named.
 
-    Raises CallError for a folder that is no release, and for a protocol or split that it does not have;
-    DefectoryError for a release that cannot be read.
+    Raises CallError for a folder that is no release, for a protocol or split that it does not have, and
+    for one of images, which nothing is asked about; DefectoryError for a release that cannot be read.
     """
     tables = folder / "manifest"
     if not tables.is_dir():
@@ -74,6 +74,8 @@ def of(folder: Path, protocol: str | None, split: str) -> Exam:
         for q in _rows(tables, "qa", QA):
             if q.sample in chosen:
                 asked.setdefault(q.sample, {})[q.key] = q
+        if not asked:
+            raise CallError(f"{folder.name}: holds no questions to ask, as releases of clips do; name one of those")
         found = sorted((s for s in samples(folder) if s.id in chosen), key=lambda s: s.id)
         paths = {
             row["sample"]: (row["path"], row["id"])

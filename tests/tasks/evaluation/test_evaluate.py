@@ -322,6 +322,13 @@ def test_wrong_protocol_and_folder(folder: Path, tmp_path: Path) -> None:
         evaluate(tmp_path, "mmviad", model="openai:gpt-4o")
 
 
+def test_a_release_of_images_has_nothing_to_ask(folder: Path) -> None:
+    file = folder / "manifest" / "qa.parquet"
+    pq.write_table(pq.read_table(file).slice(0, 0), file)
+    with pytest.raises(CallError, match="holds no questions to ask, as releases of clips do"):
+        evaluate(folder, "mmviad", model="openai:gpt-4o")
+
+
 def damage_a_clip(folder: Path) -> str:
     clip = items(folder)[0].clip
     clip.write_bytes(clip.read_bytes()[:200])
