@@ -1,6 +1,6 @@
 """Learns from `learned/*.jsonl` what the words of a clause say, and writes `learned/weights.npz`.
 
-`python -m annotation.coverage.train` takes some ten minutes on one core. One fifth of the sentences of `SHARED`, in
+`python -m annotation.coverage.train` takes some fifteen minutes on one core. One fifth of the sentences of `SHARED`, in
 blocks of neighbours, so that variants of one thought stay together, is never learned from. What the reader makes of it
 is printed in the end, and what a logit must reach (`understanding`) is fitted on it and on `texts.jsonl`. --check
 prints that of the weights as they are.
@@ -22,11 +22,13 @@ from annotation.coverage.understanding import FILE, packed, reader, restored, sa
 from annotation.coverage.wording import Clause
 
 DATA = ("clauses.jsonl", "captions.jsonl", "measured.jsonl")
-SHARED = ("sentences.jsonl", "descriptions.jsonl")
+SHARED = ("sentences.jsonl", "descriptions.jsonl", "statements.jsonl")
 """A fifth of these is never learned from."""
 EPOCHS = 5
 BATCH = 32
-RATE = 1.2e-3
+RATE = 8e-4
+WARM_UP = 300
+"""Steps in which the rate rises: a correction that starts too fast ends in saying the same of every text."""
 JOINED = 2200
 """Pairs of texts that are also read as one: people write several clauses in a sentence."""
 JOINTS = (", ", "; ", " and ", ", but ", ": ")
@@ -59,7 +61,7 @@ def trained(data: list[Example], rng: np.random.Generator) -> Reader:
         start, total = time.perf_counter(), 0.0
         for batch in _batches(data, rng):
             for group in optimizer.param_groups:
-                group["lr"] = RATE * min(1.0, (step + 1) / 30) * (1 - step / steps)
+                group["lr"] = RATE * min(1.0, (step + 1) / WARM_UP) * (1 - step / steps)
             step += 1
             read = [Clause(clause.text) if rng.random() < UNMARKED else clause for clause, _ in batch]
             with torch.autocast("cpu", torch.bfloat16):
