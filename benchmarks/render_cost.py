@@ -6,10 +6,7 @@ does. Both are compared at 640x360 and measured over the scenes of `benchmarks.f
 object and defect each. Start-up, building and metering count with their share of an orbit. PSNR and SSIM are those
 of our picture against 1024 samples without denoising, Blender's defaults otherwise.
 
-`ratio` is the baseline's mean cost over ours; the bar is 120, at 45 dB and 0.99 on average, no scene under 40 dB. The
-baseline is lit like ours, by a coarse picture of the sky, which makes it cheaper, too. `plain_ratio` is that of the
-same two renders as a script would set them up, lit by the HDRI itself; their pictures differ from ours in the softness
-of sunlight, so they are not compared.
+`ratio` is the baseline's mean cost over ours; the bar is 120, at 45 dB and 0.99 on average, no scene under 40 dB.
 References and baselines take minutes of CPU each, so they are kept in build/benchmarks/render_cost with the seconds
 they took; --fresh renders them again.
 """
@@ -37,7 +34,7 @@ from tasks.filming.render import marked
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "benchmarks" / "render_cost"
-COMMON, PLAIN = (Path(__file__).with_name(f"{name}_worker.py") for name in ("common", "plain"))
+COMMON = Path(__file__).with_name("common_worker.py")
 VIEWS = 4
 """Of every scene: as many as the exposure is metered on. The first one is compared, the others are timed."""
 UNSEEN = {
@@ -80,22 +77,18 @@ def main() -> None:
     how = {"width": width, "height": height} | ({"samples": options.samples} if options.samples else {})
     rows = [measured(n, render(n, **how), most, n < timed) for n in range(count)]
     compared = rows[:timed]
-
-    def ratio(key: str) -> float:
-        return mean(compared, key) / mean(compared, "ours, s") if compared else float("nan")
-
+    ratio = mean(compared, "baseline, s") / mean(compared, "ours, s") if compared else float("nan")
     finish(
         "render_cost",
-        ratio("baseline, s"),
+        ratio,
         rows,
-        plain_ratio=round(ratio("plain, s"), 1),
         cpu_s=round(mean(rows, "ours, s"), 3),
         baseline_cpu_s=round(mean(compared, "baseline, s"), 1) if compared else None,
         psnr=round(mean(rows, "PSNR"), 2),
         worst_psnr=round(min(float(r["PSNR"]) for r in rows), 2),
         ssim=round(mean(rows, "SSIM"), 4),
         worst_ssim=round(min(float(r["SSIM"]) for r in rows), 4),
-        kept=sum(r["baseline from"] == "kept" for r in compared),
+        kept=sum("kept" in str(r["from"]) for r in compared),
     )
 
 
@@ -122,19 +115,17 @@ def measured(number: int, want: Render, most: int, timed: bool) -> dict[str, obj
         "SSIM": ssim(frames.picture(0), reference.picture(0)),
     }
     if timed:
-        twice = replace(common, denoise="high", pair="two")
-        for name, worker in (("baseline", COMMON), ("plain", PLAIN)):
-            _, cost = kept(twice, frames, name, worker)
-            each = cost.each(want.orbit_frames)
-            row |= {f"{name}, s": each, f"{name} / ours": each / ours, f"{name} from": "kept" if cost.before else "now"}
+        _, twice = kept(replace(common, denoise="high", pair="two"), frames, "baseline")
+        baseline = twice.each(want.orbit_frames)
+        row |= {"baseline, s": baseline, "ratio": baseline / ours, "from": "kept" if twice.before else "now"}
     print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
     return row
 
 
-def kept(wanted: blender.Job, ours: blender.Frames, name: str, worker: Path = COMMON) -> tuple[blender.Frames, Cost]:
-    """The first view of a job by a common worker, from an earlier run if there was one."""
+def kept(wanted: blender.Job, ours: blender.Frames, name: str) -> tuple[blender.Frames, Cost]:
+    """The first view of a job by the common worker, from an earlier run if there was one."""
     looks = sorted(p for p in (ROOT / "blender").glob("*.py") if p.name not in UNSEEN)
-    sources = [sha256_file(p) for p in (*looks, worker)]
+    sources = [sha256_file(p) for p in (*looks, COMMON)]
     mesh = np.load(ours.folder.parent / wanted.mesh)
     content = digest(*(mesh[k].tobytes().hex() for k in sorted(mesh.files)))
     folder = KEPT / f"{name}-{digest(wanted.decisive(), content, ours.by, sources, length=16)}"
@@ -146,7 +137,7 @@ def kept(wanted: blender.Job, ours: blender.Frames, name: str, worker: Path = CO
     shutil.copy(ours.folder.parent / wanted.mesh, folder)
     for n in range(1, VIEWS):  # the other views count for the exposure, but a frame that exists is not rendered
         shutil.copy(ours.folder / f"{n:05d}.png", folder / wanted.output)
-    frames, spent = rendered(wanted, folder, worker)
+    frames, spent = rendered(wanted, folder, COMMON)
     cost.write_text(json.dumps({"start": spent.start, "frame": spent.frame}))
     return frames, spent
 
