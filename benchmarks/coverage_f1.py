@@ -2,8 +2,8 @@
 
 `ratio` is the F1 of the worst dimension; the bar is 0.95 in each on texts that were held back. The hand-made labels are
 `tests/annotation/coverage_SET.jsonl`: of `gold`, the half `held` was kept unread; its half `dev` and `wild` are what
-rules and reader were made with; `fresh`, `other` and `third` were each written by somebody else. Only totals are printed, so
-that what is unread stays so. --quick measures the first 60 descriptions.
+rules and reader were made with; `fresh`, `other` and `third` were each written by somebody else. Only totals are
+printed, so that what is unread stays so. --quick measures the first 60 descriptions.
 """
 
 import argparse
