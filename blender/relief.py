@@ -58,8 +58,7 @@ def changes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How the light changes, by its change along the two directions, (V, 3), and by what both ways have in common,
     (V,), in units of light; from the light as it is and for the normals of `WAYS`, (V, 4) each."""
-    straight, *one, other, back = [side[:, :3].mean(axis=1, dtype=np.float64) for side in (light, *sides)]
-    there, here = one
+    straight, there, here, other, back = (side[:, :3].mean(axis=1, dtype=np.float64) for side in (light, *sides))
     angle = np.arctan(TILT)
     lean = ((there - here)[:, None] * ways[0] + (other - back)[:, None] * ways[1]) / (2 * np.sin(angle))
     bend = ((there + here + other + back) / 4 - straight) / (2 * (1 - np.cos(angle)))

@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import os
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from flows.progress import Progress
     from tasks.filming.forecast import Views
     from tasks.workspace import Workspace
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def plan(
@@ -124,10 +128,14 @@ def build(
 
 @contextlib.contextmanager
 def _interruptible(workspace: "Workspace") -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the build with its Blender workers and its ephemeral Prefect server."""
+    """Ctrl-C and SIGTERM end the build with its Blender workers and its ephemeral Prefect server.
+
+    Prefect puts a handler of its own in place of any that is there, and the main thread waits for shards: so a thread
+    is told of every signal, whoever handles it.
+    """
     from flows import services
 
-    def interrupted(*_: object) -> None:
+    def interrupted() -> None:
         # At once and for good: a build survives a kill, while an orderly end would wait for every shard under
         # way and for a server that the same Ctrl-C has ended.
         for pid in services.members(workspace.tag):
@@ -137,10 +145,21 @@ def _interruptible(workspace: "Workspace") -> Iterator[None]:
         print(f"{cursor}defectory: stopped; the same command continues where it was", file=sys.stderr, flush=True)
         os._exit(130)
 
-    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+    def watch() -> None:
+        while told := ear.recv(1):
+            if told[0] in ENDING:
+                interrupted()
+
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    before = {number: signal.signal(number, lambda *_: None) for number in ENDING}
+    listened = signal.set_wakeup_fd(mouth.fileno())
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
+        signal.set_wakeup_fd(listened)
+        mouth.close()  # ends the thread
         for number, handler in before.items():
             signal.signal(number, handler)
 

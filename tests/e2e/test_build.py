@@ -119,6 +119,17 @@ def test_a_build_killed_time_and_again_ends_in_the_same_bytes(home: Path, undist
     assert checksums(workspace) == checksums(undisturbed)
 
 
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_build_that_is_told_to_end_ends_at_once(home: Path, end: signal.Signals) -> None:
+    workspace = home / f"ended-{end.name}"
+    build = start(home, "build", "recipe.yaml", "--workspace", workspace.name)
+    wait_for(lambda: there(workspace, MOMENTS["first frame"]), build)
+    build.send_signal(end)
+    assert build.wait(timeout=60) == 130
+    assert blender_workers(workspace) == []
+    assert members(Workspace.open(workspace).tag) == []
+
+
 def test_a_killed_blender_worker_costs_one_retry(home: Path, undisturbed: Path) -> None:
     workspace, elsewhere = home / "worker-killed", home / "elsewhere"
     elsewhere.mkdir()
