@@ -8,6 +8,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from flows import services
+from schemas.addresses import masked
 from schemas.errors import DefectoryError
 from tasks.workspace import Workspace
 
@@ -50,5 +51,5 @@ def prepare(debug: bool = False) -> None:
                 pass
         except (URLError, OSError, ValueError):
             raise DefectoryError(
-                f"PREFECT_API_URL {url}: the Prefect server does not answer; start it, or unset the variable"
+                f"PREFECT_API_URL {masked(url)}: the Prefect server does not answer; start it, or unset the variable"
             ) from None

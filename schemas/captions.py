@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.addresses import Address
 from schemas.section import Section, Share
 
 
@@ -27,8 +28,8 @@ class Caption(Section):
     """The provider's model name."""
     prompts: str = ""
     """A folder with prompts of your own, in place of ours of the same name: open.txt, system.txt, …; none if empty."""
-    base_url: str = ""
-    """Another server with the same interface."""
+    base_url: Address = ""
+    """Another server with the same interface; its key comes from the environment."""
     candidates: int = Field(4, ge=1, le=16)
     """Candidates per sample."""
     temperature: float = Field(0.9, ge=0, le=2)

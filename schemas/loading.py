@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from schemas.addresses import REFUSED, masked
 from schemas.errors import CallError
 from schemas.filming import EnvironmentSpec, MaterialSpec
 from schemas.names import SKIES
@@ -30,7 +31,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError) as e:
         raise CallError(f"{path}: cannot be read as a recipe ({e}); give a YAML file") from None
     except yaml.YAMLError as e:
-        raise CallError(f"{path}: not valid YAML: {' '.join(str(e).split())}") from None
+        raise CallError(f"{path}: not valid YAML: {masked(' '.join(str(e).split()))}") from None
     if not isinstance(raw, dict):
         raise CallError(f"{path}: a recipe is a mapping with at least `dataset` and `objects`")
     for text in overrides:
@@ -57,6 +58,7 @@ def validated(raw: Any, where: str) -> Recipe:
 def _override(raw: dict[str, Any], text: str) -> None:
     """Set one `a.b=value` in place; sections that are not there are made, list items are not."""
     key, sep, value = text.partition("=")
+    text, shown = masked(text), masked(value)
     if not sep or not key:
         raise CallError(f"--set {text}: write it as key.subkey=value")
     *parents, last = key.split(".")
@@ -70,7 +72,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
     except (AttributeError, TypeError):
         raise CallError(f"--set {text}: a part of `{key}` holds a value, not a section") from None
     except yaml.YAMLError:
-        raise CallError(f"--set {text}: `{value}` is not a YAML value") from None
+        raise CallError(f"--set {text}: `{shown}` is not a YAML value") from None
 
 
 def _sentence(error: ValidationError) -> str:
@@ -87,7 +89,7 @@ def _sentence(error: ValidationError) -> str:
         hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
         return f"`{path}` is not a known key; {hint}"
     more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
-    shown = "" if first["type"] == "missing" else f", not {first['input']!r:.80}"
+    shown = "" if first["type"] in ("missing", REFUSED) else f", not {masked(repr(first['input'])):.80}"
     return f"`{path or 'recipe'}`: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.addresses import Address
 from schemas.section import Section, Share
 
 
@@ -14,7 +15,7 @@ class SourceSpec(Section):
     """Name of the source; stands with every image."""
     path: str
     """Its folder, or an archive (zip or tar), relative to the recipe file."""
-    homepage: str = ""
+    homepage: Address = ""
     """Where the set is to be had; named when it is not there."""
     layout: Literal["auto", "folders", "voc", "yolo", "coco", "labelme", "masks"] = "auto"
     """`folders`: one folder per class; the others: where the labels stand."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from schemas.addresses import masked
 from schemas.errors import DefectoryError
 
 
@@ -34,7 +35,7 @@ def engine_of(url: str) -> tuple[str, sa.Engine]:
         def _begin(connection: sa.Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    return parsed.render_as_string(hide_password=True), engine
+    return masked(parsed.render_as_string(hide_password=True)), engine
 
 
 def write_ahead(connection: sqlite3.Connection, patience_s: float = 60.0) -> None:

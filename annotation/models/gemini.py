@@ -10,12 +10,12 @@ from annotation.models.providers import (
     Request,
     Transient,
     Unanswerable,
-    anonymous,
     kept,
     seconds,
     within,
     words,
 )
+from schemas.addresses import anonymous
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://generativelanguage.googleapis.com"

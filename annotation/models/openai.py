@@ -14,12 +14,12 @@ from annotation.models.providers import (
     Told,
     Transient,
     Unanswerable,
-    anonymous,
     kept,
     seconds,
     within,
     words,
 )
+from schemas.addresses import anonymous
 from schemas.errors import DefectoryError
 
 BASE_URL = "https://api.openai.com/v1"

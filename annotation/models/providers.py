@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from schemas.addresses import masked
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.rows import DefectFacts
@@ -223,14 +224,9 @@ def cleaned(answer: Answer) -> Answer:
     return replace(answer, text=line)
 
 
-def anonymous(text: str) -> str:
-    """`text` with its addresses freed of user and password."""
-    return re.sub(r"//[^/?#\s]*@", "//", text)
-
-
 def words(reason: object, secret: str) -> str:
     """A provider's own error message, fit to be shown: one line, short, without the key or what looks like one."""
-    text = anonymous(" ".join(str(reason).split()).replace(secret, "***"))
+    text = masked(" ".join(str(reason).split()).replace(secret, "***"))
     return re.sub(r"\b(sk-|AIza)[\w*.-]{4,}", r"\1***", text)[:200]
 
 

@@ -14,6 +14,7 @@ from annotation.answers import OUTCOMES, Reply, grade, read, refused
 from annotation.asking import ledger
 from annotation.models.providers import DEFAULT_MODELS
 from annotation.scores import LEVEL, Scores, score
+from schemas.addresses import secretive
 from schemas.digests import digest
 from schemas.errors import CallError
 from tasks.evaluation import exam, interview
@@ -96,6 +97,11 @@ def evaluate(
         raise CallError(f"--prompt {prompt}: not known; there are {', '.join(FRAMES)}")
     if limit is not None and limit < 1:
         raise CallError(f"--limit {limit}: ask about one clip at least")
+    if secretive(base_url):
+        raise CallError(
+            "--base-url: holds a user, a password or a key; take it out: the key is read from OPENAI_API_KEY or "
+            "GEMINI_API_KEY in the environment"
+        )
     who = None if answers else _examinee(model, prompt, base_url, temperature, max_tokens)
     taken = _limited(exam.of(release, split_protocol, split), limit, prompt)
     name = who.name if who else model or (answers.stem if answers else "")

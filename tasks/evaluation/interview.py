@@ -15,7 +15,7 @@ from annotation.answers import CHOICES, KEYS
 from annotation.asking import ledger
 from annotation.asking.ask import Asker, OverBudget
 from annotation.models.prices import FREE, USD, Price, price
-from annotation.models.providers import Request, Transient, Unanswerable, anonymous, opened
+from annotation.models.providers import Request, Transient, Unanswerable, opened
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError, WorkerError
 from tasks import video
@@ -101,7 +101,7 @@ def key(item: Item, who: Examinee) -> str:
     """Names the question without decoding the clip, whose bytes decide its frames."""
     asked = request(item, who, ())
     return digest(
-        who.provider, anonymous(who.base_url), asked.model, asked.system, asked.prompt, asked.temperature,
+        who.provider, who.base_url, asked.model, asked.system, asked.prompt, asked.temperature,
         asked.max_tokens, item.media, shown(item, who.prompt), LONGEST_SIDE, JPEG_QUALITY, length=32,
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from schemas.addresses import secretive
 from schemas.errors import CallError, DefectoryError, WorkerError
 
 
@@ -59,6 +60,11 @@ def connect(state: Path | None = None) -> Server:
     url = os.environ.get("LABEL_STUDIO_URL") or embedded.get("url")
     if not url:
         raise CallError("no Label Studio is known here; start it with `make up` or set LABEL_STUDIO_URL")
+    if secretive(url):
+        raise CallError(
+            "LABEL_STUDIO_URL: holds a user, a password or a key, but it is kept and shown; take it out: the access "
+            "token is read from LABEL_STUDIO_API_KEY"
+        )
     secret, token_from = os.environ.get("LABEL_STUDIO_API_KEY"), "LABEL_STUDIO_API_KEY"
     if not secret and url == embedded.get("url"):
         file = state / "credentials.json"

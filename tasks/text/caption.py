@@ -17,7 +17,7 @@ from annotation.diversity import sentence_encoder
 from annotation.grounding import check as grounding
 from annotation.grounding.check import Truth
 from annotation.measuring.attributes import attributes
-from annotation.models.providers import Evidence, anonymous
+from annotation.models.providers import Evidence
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput
@@ -36,7 +36,7 @@ def settings(recipe: Recipe) -> tuple[Caption, str, str]:
     is, the prompts and the rules of coverage; but not what may be spent, nor as whom the server is asked."""
     want = recipe.caption
     decides = {
-        "model": model_of(want), "encoder": encoders.identity(want.encoder), "base_url": anonymous(want.base_url),
+        "model": model_of(want), "encoder": encoders.identity(want.encoder),
         **{name: getattr(PLAIN, name) for name in (*MANNER, "dimensions", "prompts", "class_text")},
     }  # fmt: skip
     rules = digest(coverage.source(want.dimensions), grounding.source())

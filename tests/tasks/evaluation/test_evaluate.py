@@ -302,6 +302,7 @@ def test_the_release_stays_as_it_was(folder: Path) -> None:
         ({"model": "llama"}, "--model llama: write it as PROVIDER:NAME"),
         ({}, "--model : write it as PROVIDER:NAME, .* or give --answers FILE"),
         ({"model": "openai:gpt-4o", "prompt": "long"}, "--prompt long: not known; there are main, structured, image"),
+        ({"model": "openai:x", "base_url": "http://me:pw@h"}, "--base-url: holds a user, .* read from OPENAI_API_KEY"),
         ({"model": "openai:gpt-4o", "limit": 0}, "--limit 0: ask about one clip at least"),
         ({"model": "openai:gpt-4o", "split": "val"}, "has no split val of protocol grouped; there are grouped: test"),
         ({"model": "openai:gpt-4o", "split_protocol": "x"}, "has no split test of protocol x; there are"),

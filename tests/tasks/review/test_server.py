@@ -4,8 +4,8 @@ import httpx
 import pytest
 from label_studio_sdk.core.api_error import ApiError
 
-from schemas.errors import DefectoryError, WorkerError
-from tasks.review.server import speaking
+from schemas.errors import CallError, DefectoryError, WorkerError
+from tasks.review.server import connect, speaking
 
 URL = "http://127.0.0.1:8080"
 
@@ -38,3 +38,10 @@ def test_what_the_server_answered_stays_out_of_it() -> None:
     with pytest.raises(WorkerError) as caught, speaking(URL, "a file"):
         raise refused
     assert "secret" not in str(caught.value)
+
+
+def test_an_address_with_a_secret_is_refused_for_it_is_kept_with_the_reviews(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_URL", "https://me:hunter2@127.0.0.1:1")
+    with pytest.raises(CallError, match=r"LABEL_STUDIO_URL: .* from LABEL_STUDIO_API_KEY") as caught:
+        connect()
+    assert "hunter2" not in str(caught.value)
