@@ -5,11 +5,11 @@ from math import ceil
 
 from annotation.asking.sessions import cost_of
 from annotation.classes import CAUSES, LOOKS, NOTES
+from annotation.coverage import rules
 from schemas.captions import Caption
 
 PROMPT_TOKENS = 400
 """A prompt of ours, generously: the longest has under 300 words."""
-DIMENSIONS = 5
 ASPECTS = len((*LOOKS, *CAUSES))
 """Prompts that a class is asked about with."""
 
@@ -42,8 +42,10 @@ def text_cost(samples: int, want: Caption, classes: int = 0) -> TextCost:
 
 
 def most_requests(want: Caption) -> int:
-    """Per sample: the candidates, a supplement question for each dimension, and texts that are written again."""
-    return want.candidates + (DIMENSIONS if want.min_dimensions else 0) + (want.regenerate if want.ground else 0)
+    """Per sample: the candidates, a supplement question for each dimension, those of the recipe among them, and texts
+    that are written again. Raises CallError for a file of dimensions that cannot be used."""
+    sides = len(rules(want.dimensions).dimensions) if want.min_dimensions else 0
+    return want.candidates + sides + (want.regenerate if want.ground else 0)
 
 
 def beyond(cost: TextCost, want: Caption) -> tuple[str, ...]:
