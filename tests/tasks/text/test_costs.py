@@ -64,7 +64,7 @@ def test_a_budget_that_does_not_cover_all_is_told(wanted: dict[str, object], say
 def test_a_recipes_own_dimensions_are_asked_about_too(tmp_path: Path) -> None:
     """A sixth dimension is a further question; one of the five with other rules is none."""
     own = tmp_path / "own.yaml"
-    own.write_text("dimensions:\n  cause: {noun: causes?, says: ['from ~handle']}\n  depth: {noun: depth}\n")
+    own.write_text("dimensions:\n  cause: {noun: 'causes?', says: ['from ~handle']}\n  depth: {noun: depth}\n")
     more = WANT.model_copy(update={"dimensions": str(own)})
     assert most_requests(more) == most_requests(WANT) + 1
     assert text_cost(10, more).requests == text_cost(10, WANT).requests + 10
