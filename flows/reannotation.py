@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.batches import watched
 from flows.forecasts import forecast_table
 from flows.progress import progress
 from flows.waiting import patient
@@ -30,7 +31,8 @@ def reannotate(workspace: Path, order: Order) -> dict[str, Any]:
             get_run_logger().info("No sample is as the condition says; there is nothing to do.")
             return {"samples": 0}
         progress().begin("reannotate", total=1, done=0)
-        done = reannotation.run(opened, planned)
+        with watched("reannotate", opened, planned.recipe):
+            done = reannotation.run(opened, planned)
         progress().advance("reannotate", done.batch)
         compared = report(opened, planned.batch.id)
     return {"batch": done.batch, "rows": done.rows, "people": done.people, "people_samples": done.people_samples,

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from flows.batches import ASKING, watched
 from flows.progress import progress
 from schemas.errors import DefectoryError, WorkerError
 from schemas.recipe import Recipe
@@ -53,20 +55,21 @@ def run_stage(name: str, workspace: Workspace, recipe: Recipe) -> tuple[list[Ref
     plan = cut(STAGES[name], workspace, recipe)
     progress().begin(name, total=len(plan.shards), done=len(plan.shards) - len(plan.todo))
     futures = {}
-    for ref, shard in plan.todo:
-        run = run_shard.with_options(
-            name=name,
-            task_run_name=f"{name} {ref.key}",
-            retries=recipe.run.retries,
-            retry_condition_fn=_worth_retrying,
-        )
-        futures[run.submit(name, str(workspace.root), recipe, shard)] = ref
     failures: list[tuple[Ref, BaseException]] = []
-    for future in as_completed(list(futures)):
-        error = future.result(raise_on_failure=False)
-        if isinstance(error, BaseException):
-            failures.append((futures[future], error))
-        progress().advance(name, futures[future].key, failed=isinstance(error, BaseException))
+    with watched(name, workspace, recipe) if plan.todo and name in ASKING else nullcontext():
+        for ref, shard in plan.todo:
+            run = run_shard.with_options(
+                name=name,
+                task_run_name=f"{name} {ref.key}",
+                retries=recipe.run.retries,
+                retry_condition_fn=_worth_retrying,
+            )
+            futures[run.submit(name, str(workspace.root), recipe, shard)] = ref
+        for future in as_completed(list(futures)):
+            error = future.result(raise_on_failure=False)
+            if isinstance(error, BaseException):
+                failures.append((futures[future], error))
+            progress().advance(name, futures[future].key, failed=isinstance(error, BaseException))
     if failures:
         _raise(name, failures)
     refs = [ref for ref, _ in plan.shards]

@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from annotation.asking import ledger
+from annotation.asking import batchbook, ledger
+from annotation.asking.batchbook import Batch
 from schemas.rows import Reject, Run
 from tasks.dag import STAGES, order
 from tasks.review import judged
@@ -30,6 +31,8 @@ class Status:
     stages: list[StageStatus]
     rejects: list[Reject]
     spent_usd: float
+    batches: list[Batch]
+    """Open ones of the ledger: submitted, and not yet taken in."""
     review: str
     releases: list[str]
 
@@ -55,13 +58,18 @@ def status(workspace: Workspace) -> Status:
                 seconds=round(sum(r.wall_s for r in runs), 1),
             )
         )
+    book_url = ledger.url(workspace.root)
+    spent = ledger.spent_usd(book_url)
+    with ledger.reading(book_url) as book:
+        batches = [b for b in batchbook.submitted(book) if b.status != "done"] if book else []
     reviewed, clips = judged(workspace, recipe)
     return Status(
         dataset=recipe.dataset,
         unfinished=next((s.stage for s in stages if s.done < s.shards or not s.shards), None),
         stages=stages,
         rejects=rejects,
-        spent_usd=ledger.spent_usd(ledger.url(workspace.root)),
+        spent_usd=spent,
+        batches=batches,
         review=f"round {recipe.review.round}, {reviewed} of {clips} clips are judged",
         releases=sorted(p.name for p in (workspace.root / "releases").glob("*-*") if p.is_dir()),
     )

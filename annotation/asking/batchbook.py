@@ -14,6 +14,7 @@ from annotation.asking import owners
 from annotation.asking.ledger import Ledger
 from annotation.asking.operations import Release
 from annotation.asking.tables import BATCH, batches, requests
+from annotation.models.batch import State
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,15 @@ class Batch:
     remote: str | None
     owner: str
     touched_at: float
+    size: int | None
+    """Requests in it, once it is sent; None, like the other facts, in a ledger from before."""
+    sent_at: float | None
+    """Seconds since 1970."""
+    state: str | None
+    """The provider's word for it when it was last seen there."""
+    done: int | None
+    """Requests that had ended then; None where the provider does not say."""
+    seen_at: float | None
 
 
 def begin(book: Ledger, provider: str, place: str, model: str) -> str:
@@ -41,10 +51,27 @@ def begin(book: Ledger, provider: str, place: str, model: str) -> str:
     return name
 
 
-def mark(book: Ledger, name: str, status: str, remote: str | None = None) -> None:
+def mark(book: Ledger, name: str, status: str, **facts: str | float) -> None:
     with book.transaction() as db:
-        values = {"status": status, "touched_at": time.time(), **({"remote": remote} if remote else {})}
+        values = {"status": status, "touched_at": time.time(), **facts}
         db.execute(batches.update().where(batches.c.name == name).values(**values))
+
+
+def saw(book: Ledger, name: str, state: State) -> None:
+    """Write down how a batch stands at the provider."""
+    with book.transaction() as db:
+        values = {"state": state.said, "done": state.done, "seen_at": time.time()}
+        db.execute(batches.update().where(batches.c.name == name).values(**values))
+
+
+def submitted(book: Ledger) -> list[Batch]:
+    """All batches that were ever sent, the latest last; none of a ledger from before that was not opened since."""
+    with book.transaction() as db:
+        here = sa.inspect(db)
+        if not here.has_table(batches.name) or "sent_at" not in {c["name"] for c in here.get_columns(batches.name)}:
+            return []
+        sent = sa.select(batches).where(batches.c.remote.is_not(None) | (batches.c.status == "sending"))
+        return [Batch(**row) for row in db.execute(sent.order_by(batches.c.sent_at)).mappings()]
 
 
 def mine(book: Ledger, provider: str, place: str) -> list[Batch]:

@@ -145,14 +145,17 @@ class BatchAsker(Asker):
             return
         try:
             async with self._upload:  # one upload at a time: many at once are refused
-                await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "sending")
+                await asyncio.to_thread(self._sends, filling)
                 remote = await self._submitted(filling)
         except DefectoryError as e:
             if not isinstance(e, Transient):  # for sure it was not taken
                 await asyncio.to_thread(batchbook.close, self.ledger, filling.name, False, type(e).__name__)
             raise
-        await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "sent", remote)
+        await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "sent", remote=remote)
         filling.file.unlink()
+
+    def _sends(self, filling: Filling) -> None:
+        batchbook.mark(self.ledger, filling.name, "sending", size=filling.lines, sent_at=time.time())
 
     async def _submitted(self, filling: Filling) -> str:
         for attempt in range(1, self.tries + 1):
@@ -229,14 +232,15 @@ class BatchAsker(Asker):
         remote = batch.remote or await self._batches.find(batch.name)
         if remote is None:
             if time.time() - batch.touched_at > GRACE_S:
-                await self._closed(batch, State(True), "its batch never arrived")
+                await self._gone(batch, "never arrived", lost=False)
             else:
                 self._awaited.add(batch.name)
             return
         if batch.remote is None:
-            await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote)
+            await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote=remote)
         try:
             state = await self._batches.state(remote)
+            await asyncio.to_thread(batchbook.saw, self.ledger, batch.name, state)
             if state.ended:
                 await self._taken_in(batch, remote, state)
             elif self._withdrawing and batch.name not in self._cancelled:
@@ -248,7 +252,7 @@ class BatchAsker(Asker):
                     f"{self.provider.where}: batch {remote} is not known to this key; set the key of the account that "
                     "it was submitted with, or give it up and ask anew with --set caption.batch=false"
                 ) from None
-            await self._closed(batch, State(True), "its batch is gone", lost=True)
+            await self._gone(batch, "is gone", lost=True)
 
     async def _taken_in(self, batch: Batch, remote: str, state: State) -> None:
         fatal: DefectoryError | None = None
@@ -283,6 +287,10 @@ class BatchAsker(Asker):
         keys = await asyncio.to_thread(batchbook.close, self.ledger, batch.name, lost, note)
         if state.note or batch.status == "sent":
             self._failed(keys, Transient(f"{self.provider.where}: {note}", billed=lost))
+
+    async def _gone(self, batch: Batch, how: str, lost: bool) -> None:
+        await asyncio.to_thread(batchbook.saw, self.ledger, batch.name, State(True, said=how))
+        await self._closed(batch, State(True), f"its batch {how}", lost)
 
     def _failed(self, keys: Iterable[str], error: DefectoryError) -> None:
         for key in keys:

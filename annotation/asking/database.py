@@ -10,13 +10,14 @@ from schemas.addresses import masked
 from schemas.errors import DefectoryError
 
 
-def engine_of(url: str) -> tuple[str, sa.Engine]:
-    """The URL as it may be shown, and an engine whose transactions take the write lock when they begin."""
+def engine_of(url: str, reading: bool = False) -> tuple[str, sa.Engine]:
+    """The URL as it may be shown, and an engine whose transactions take the write lock at once, or only read."""
     try:
         parsed = sa.make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
+        options = {"postgresql_readonly": True} if reading else {}
+        engine = sa.create_engine(parsed, pool_pre_ping=True, execution_options=options)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as e:
         raise DefectoryError(
             f"DEFECTORY_LEDGER_URL: not a database that can be used ({type(e).__name__}); "
@@ -28,12 +29,15 @@ def engine_of(url: str) -> tuple[str, sa.Engine]:
         def _connect(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
             connection.execute("PRAGMA busy_timeout=120000")
-            connection.execute("PRAGMA synchronous=FULL")
-            write_ahead(connection)
+            if reading:
+                connection.execute("PRAGMA query_only=ON")
+            else:
+                connection.execute("PRAGMA synchronous=FULL")
+                write_ahead(connection)
 
         @sa.event.listens_for(engine, "begin")
         def _begin(connection: sa.Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return masked(parsed.render_as_string(hide_password=True)), engine
 

@@ -68,11 +68,17 @@ class Spending:
 
 
 class Ledger:
-    """A ledger in the database at an SQLAlchemy URL (`sqlite:///…`, `postgresql://…`); made if it is not there."""
+    """A ledger in the database at an SQLAlchemy URL (`sqlite:///…`, `postgresql://…`); made if it is not there.
 
-    def __init__(self, url: str):
-        self._shown, self._engine = engine_of(url)
+    One for `reading` is neither made nor brought up to date, and waits for no writer.
+    """
+
+    def __init__(self, url: str, reading: bool = False):
+        self._shown, self._engine = engine_of(url, reading)
+        self._reading = reading
         self.owner = owners.me()
+        if reading:
+            return
         with self.transaction() as db:
             added = upgrade(db, META)
             if db.execute(sa.select(totals.c.id)).first() is None:
@@ -100,6 +106,13 @@ class Ledger:
             tokens = db.execute(sa.select(totals.c.tokens)).scalar_one()
         return Spending(spent, lost, reserved, count, int(tokens))
 
+    def there(self) -> bool:
+        """Whether the database has a ledger in it; one that does not exist is not made."""
+        if self._engine.dialect.name == "sqlite" and not Path(self._engine.url.database or "").is_file():
+            return False
+        with self.transaction() as db:
+            return sa.inspect(db).has_table(requests.name)
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -107,7 +120,7 @@ class Ledger:
     def transaction(self) -> Iterator[sa.Connection]:
         try:
             with self._engine.begin() as db:
-                if db.dialect.name == "postgresql":
+                if db.dialect.name == "postgresql" and not self._reading:
                     db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
                 yield db
         except sa.exc.SQLAlchemyError as e:
@@ -197,14 +210,27 @@ def url(workspace: Path) -> str:
     return os.environ.get("DEFECTORY_LEDGER_URL") or f"sqlite:///{workspace / 'ledger.sqlite'}"
 
 
-def spending(url: str) -> Spending:
-    """Of the ledger at `url`; nothing for a file that is not there, which is not made.
+@contextmanager
+def reading(url: str) -> Iterator[Ledger | None]:
+    """The ledger at `url`, to look into; None where there is none, and none is made.
 
     Raises DefectoryError when the ledger cannot be used.
     """
-    _, engine = engine_of(url)
-    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
-        return Spending(0.0, 0.0, 0.0, 0, 0)
+    book = Ledger(url, reading=True)
+    try:
+        yield book if book.there() else None
+    finally:
+        book.close()
+
+
+def spending(url: str) -> Spending:
+    """Of the ledger at `url`; nothing for one that is not there, which is not made.
+
+    Raises DefectoryError when the ledger cannot be used.
+    """
+    with reading(url) as there:
+        if there is None:
+            return Spending(0.0, 0.0, 0.0, 0, 0)
     book = Ledger(url)
     try:
         return book.spending()

@@ -44,6 +44,11 @@ batches = sa.Table(
     sa.Column("remote", sa.String),  # the provider's name for it, once it is sent
     sa.Column("owner", sa.String, nullable=False),  # who fills, sends or waits for it
     sa.Column("touched_at", sa.Float, nullable=False),
+    sa.Column("size", sa.Integer),  # requests in it, once it is sent
+    sa.Column("sent_at", sa.Float),
+    sa.Column("state", sa.String),  # the provider's word for it when it was last seen there
+    sa.Column("done", sa.Integer),  # requests that had ended then, where the provider says
+    sa.Column("seen_at", sa.Float),
 )
 BATCH = "batch "
 """Before the name of a batch, in place of the owner of a request."""

@@ -20,6 +20,10 @@ class State:
     """Why all of it failed, in the provider's words; empty otherwise."""
     busy: bool = False
     """It failed because too much is waiting already: the same batch may be taken later."""
+    said: str = ""
+    """The provider's word for it, in small letters."""
+    done: int | None = None
+    """Requests of it that have ended, one way or another; None where the provider does not say."""
 
 
 class Batches(Protocol):

@@ -68,7 +68,8 @@ class GeminiBatches:
             job = await client.batches.get(name=remote)
         status = job.state.name.removeprefix("JOB_STATE_") if job.state else ""
         said = self._provider.said(job.error.message if job.error else "")
-        return State(status in ENDED, (said or "no reason given") if status == "FAILED" else "")
+        # Google's client leaves out how many of its requests are done.
+        return State(status in ENDED, (said or "no reason given") if status == "FAILED" else "", said=status.lower())
 
     async def results(self, remote: str) -> AsyncIterator[Result]:
         async with self._provider.speaking("batches") as client:

@@ -51,10 +51,11 @@ class OpenAIBatches:
             batch = await client.batches.retrieve(remote)
         errors = (batch.errors.data if batch.errors else None) or []
         note = "; ".join(f"{e.code}: {self._provider.said(e.message)}" for e in errors[:3])
-        failed = batch.status == "failed"
+        failed, counts = batch.status == "failed", batch.request_counts
         return State(
             batch.status in ENDED, (note or "no reason given") if failed else "",
-            failed and any(e.code in BUSY for e in errors),
+            failed and any(e.code in BUSY for e in errors), batch.status,
+            counts.completed + counts.failed if counts else None,
         )  # fmt: skip
 
     async def results(self, remote: str) -> AsyncIterator[Result]:

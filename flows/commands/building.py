@@ -178,19 +178,21 @@ def _progress() -> "Iterator[Progress]":
 
 
 def status(workspace: WorkspacePath) -> None:
-    """Stages, shards, rejects, spending and waiting reviews of a workspace."""
+    """Stages, shards, rejects, spending, open batches and waiting reviews of a workspace."""
+    from flows.batches import line, moment, shown
     from tasks.status import status as look
     from tasks.workspace import Workspace
 
     found = look(Workspace.open(workspace))
     emit(
-        dataclasses.asdict(found),
+        {**dataclasses.asdict(found), "batches": [shown(b) for b in found.batches]},
         table(
             f"{workspace}: {found.dataset}, {f'left to do: {found.unfinished}' if found.unfinished else 'up to date'}",
             [dataclasses.asdict(s) for s in found.stages],
         ),
         *([table("\nRejected, and why", [dataclasses.asdict(r) for r in found.rejects])] if found.rejects else ()),
         f"\nspent     {found.spent_usd:.4f} USD",
+        *(f"batch     {line(b)}" + (f", seen {moment(b.seen_at)}" if b.seen_at else "") for b in found.batches),
         f"review    {found.review}",
         f"releases  {', '.join(found.releases) or 'none'}",
     )

@@ -104,6 +104,20 @@ def test_a_batch_answers_at_half_price_and_is_never_sent_twice(provider: str, bo
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_ledger_says_how_a_batch_stood_when_it_was_last_seen(provider: str, book: Ledger, tmp_path: Path) -> None:
+    answer = PROVIDERS[provider][1]
+    with standin(lambda n, body: Reply(answer())) as server:
+        asyncio.run(submitted(provider, server.url, book, tmp_path))
+        (sent,) = batchbook.submitted(book)
+        assert (sent.status, sent.model, sent.size, sent.state) == ("sent", PROVIDERS[provider][0], 6, None)
+        assert sent.sent_at is not None and sent.seen_at is None
+        run(provider, server, book, tmp_path)
+    (ended,) = batchbook.submitted(book)
+    said, done = {"openai": ("completed", 6), "gemini": ("succeeded", None)}[provider]
+    assert (ended.status, ended.state, ended.done, ended.sent_at) == ("done", said, done, sent.sent_at)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_what_is_sent_is_what_is_sent_online(provider: str, book: Ledger, tmp_path: Path) -> None:
     """The same question to the same model, picture and all; and the same row in the ledger."""
     answer = PROVIDERS[provider][1]

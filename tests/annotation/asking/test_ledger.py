@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.asking import owners
+from annotation.asking import owners, tables
 from annotation.asking.database import write_ahead
-from annotation.asking.ledger import Ledger, spent_usd
+from annotation.asking.ledger import Ledger, reading, spent_usd
 from annotation.asking.operations import Busy, Done, Known, OverCap, Release, Reserve, Reserved, Settle
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
@@ -284,6 +284,19 @@ def test_all_that_was_spent_is_what_was_paid_and_what_was_lost(url: str) -> None
 def test_a_ledger_that_is_not_there_has_spent_nothing_and_is_not_made(tmp_path: Path) -> None:
     assert spent_usd(f"sqlite:///{tmp_path / 'ledger.sqlite'}") == 0.0
     assert not list(tmp_path.iterdir())
+
+
+def test_a_ledger_is_looked_into_while_another_writes_and_is_not_made(url: str, tmp_path: Path) -> None:
+    with reading(url) as book:
+        assert book is None
+    writer = Ledger(url)
+    writer.apply([reserve("a"), Settle("a", ANSWER, 7)])
+    with writer.transaction() as db, reading(url) as book:  # a writer keeps no reader waiting
+        assert book is not None
+        db.execute(sa.delete(tables.requests))
+        assert book.spending().answers == 1
+        with pytest.raises(DefectoryError, match="read"):
+            book.apply([reserve("b")])
 
 
 def switch_when_told(start: Any, file: Path) -> None:

@@ -118,11 +118,14 @@ def _openai_job(desk: Desk, job: Job) -> dict[str, Any]:
         ]
         files["error_file_id"] = f"err-{job.number}"
         desk.files[f"err-{job.number}"] = desk.results(lines)
+    failed = sum("late" not in e for e in job.errors)
+    done = len(job.output) if ended else len(job.lines) // (job.looks + 2)  # more of them at every look
     errors = {"object": "list", "data": [{"code": desk.refuses, "message": "as ordered"}]} if desk.refuses else None
     return {
         "id": f"batch-{job.number}", "object": "batch", "endpoint": "/v1/chat/completions", "input_file_id": "x",
         "completion_window": "24h", "status": job.state, "created_at": 0, "metadata": {"defectory": job.name},
         "errors": errors, "model": "gpt-4o", **files,
+        "request_counts": {"total": len(job.lines), "completed": done, "failed": failed},
     }  # fmt: skip
 
 
