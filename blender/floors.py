@@ -39,8 +39,8 @@ def concrete(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """Trowelled: faint clouds, a sandy grain, small pores."""
     base = colour(rng, ((0.30, 0.295, 0.28), (0.36, 0.345, 0.315), (0.22, 0.222, 0.225)))
     place = scattered(tree, rng, where)
-    clouds = noise(tree, place, rng.uniform(2.2, 3.2), 4.0)
-    sand = noise(tree, place, 60.0, 0.0)
+    clouds = noise(tree, place, rng.uniform(2.2, 3.2), 4.0, "2D")
+    sand = noise(tree, place, 60.0, 0.0, "2D")
     pores = between(tree, cells(tree, place, 14.0, dimensions="2D")["Distance"], 0.05, 0.10, 0.45, 1.0)
     tone = ramp(tree, maths(tree, "MULTIPLY_ADD", sand, 0.55, clouds), shade(base, 0.68), shade(base, 1.2), 0.55, 1.0)
     return {
@@ -69,9 +69,9 @@ def marble(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     )
     vein = (0.42, 0.42, 0.40, 1.0) if dark else shade(base, 0.36)
     turned = scaled(tree, scattered(tree, rng, where), 1.0, 0.45, 1.0, rng.uniform(0, np.pi))
-    bent = noise(tree, turned, rng.uniform(1.6, 2.2), 3.0)
+    bent = noise(tree, turned, rng.uniform(1.6, 2.2), 3.0, "2D")
     folds = maths(tree, "ABSOLUTE", maths(tree, "SINE", maths(tree, "MULTIPLY", bent, 4 * np.pi)))
-    clouds = noise(tree, turned, 3.5, 1.0)
+    clouds = noise(tree, turned, 3.5, 1.0, "2D")
     stone = ramp(tree, maths(tree, "POWER", folds, 0.35), vein, base, 0.25, 0.85)
     return {
         "Base Color": mixed(tree, 1.0, stone, between(tree, clouds, 0.3, 0.7, 0.72, 1.0), "MULTIPLY"),
@@ -95,7 +95,7 @@ def planks(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     base = colour(rng, ((0.36, 0.24, 0.13), (0.46, 0.35, 0.22), (0.20, 0.14, 0.09), (0.40, 0.37, 0.32)))
     turned = scaled(tree, where, 1.0, 1.0, 1.0, rng.uniform(0, np.pi))
     bricks = _bricks(tree, turned, rng, 0.5, (4.0, 0.6), shade(base, 0.7), shade(base, 1.2), shade(base, 0.15), 0.008)
-    fibres = noise(tree, scaled(tree, scattered(tree, rng, turned), 1.5, 26.0, 1.0), 1.0, 2.0)
+    fibres = noise(tree, scaled(tree, scattered(tree, rng, turned), 1.5, 26.0, 1.0), 1.0, 2.0, "2D")
     tint = between(tree, fibres, 0.3, 0.7, 0.55, 1.0)
     return {
         "Base Color": mixed(tree, 1.0, bricks.outputs["Color"], tint, "MULTIPLY"),
@@ -106,8 +106,9 @@ def planks(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
 def rubber(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     """A mat with round studs in straight rows."""
     base = colour(rng, ((0.030, 0.030, 0.032), (0.04, 0.06, 0.085), (0.045, 0.07, 0.045), (0.10, 0.018, 0.015)))
-    turned = scaled(tree, where, 1.0, 1.0, 1.0, rng.uniform(0, np.pi))
-    dots = cells(tree, turned, rng.uniform(7.0, 10.0), 0.0, "2D")["Distance"]
+    turn, rows = rng.uniform(0, np.pi), rng.uniform(7.0, 10.0)
+    aside = vectors(tree, "WRAP", scaled(tree, where, rows, rows, 0.0, turn), (0.5,) * 3, (-0.5,) * 3)
+    dots = vectors(tree, "LENGTH", aside)
     studs = between(tree, dots, 0.18, 0.42, 1.0, 0.0, "SMOOTHERSTEP")
     return {
         "Base Color": ramp(tree, studs, shade(base, 0.9), shade(base, 1.3)),
@@ -127,7 +128,7 @@ def steel(tree: Any, where: Any, rng: np.random.Generator) -> Inputs:
     across = maths(tree, "MULTIPLY", maths(tree, "POWER", y, 0.35), maths(tree, "POWER", x, 6.0))
     bars = node(tree, "Mix", {0: checker, 2: along, 3: across}).outputs[0]
     raised = between(tree, bars, 0.3, 0.65)
-    wear = noise(tree, turned, 0.6, 2.0)
+    wear = noise(tree, turned, 0.6, 2.0, "2D")
     return {
         "Base Color": ramp(tree, wear, shade(base, 0.6), base, 0.3, 0.7),
         "Metallic": 1.0,

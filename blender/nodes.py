@@ -41,7 +41,11 @@ def vectors(tree: Any, operation: str, a: Any, b: Any = (0.0, 0.0, 0.0), c: Any 
 
 
 def scaled(tree: Any, where: Any, x: float, y: float, z: float, turn: float = 0.0) -> Any:
-    return node(tree, "Mapping", {"Vector": where, "Scale": (x, y, z), "Rotation": (0, 0, turn)}).outputs[0]
+    """Coordinates stretched along the axes, then turned about z by so many radians."""
+    stretched = vectors(tree, "MULTIPLY", where, (x, y, z))
+    if turn == 0.0:
+        return stretched
+    return node(tree, "VectorRotate", {"Vector": stretched, "Angle": turn}, rotation_type="Z_AXIS").outputs[0]
 
 
 def axes(tree: Any, where: Any) -> Any:
@@ -59,9 +63,11 @@ def facing(tree: Any) -> Any:
     return vectors(tree, "MULTIPLY", normal, normal)
 
 
-def noise(tree: Any, where: Any, scale: float, detail: float = 1.0) -> Any:
-    """Soft noise around 0.5; `detail` more octaves on top of the first."""
-    return node(tree, "TexNoise", {"Vector": where, "Scale": scale, "Detail": detail}).outputs["Fac"]
+def noise(tree: Any, where: Any, scale: float, detail: float = 1.0, dimensions: str = "3D") -> Any:
+    """Soft noise around 0.5; `detail` more octaves on top of the first. What is flat needs two dimensions only, at
+    half the cost."""
+    wanted = {"Vector": where, "Scale": scale, "Detail": detail}
+    return node(tree, "TexNoise", wanted, noise_dimensions=dimensions).outputs["Fac"]
 
 
 def cells(tree: Any, where: Any, scale: float, randomness: float = 1.0, dimensions: str = "3D") -> Any:
