@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from annotation.asking.ask import Asker, Paid
+from annotation.asking.ask import Asks, Paid
 from annotation.coverage import DIMENSIONS, Rulebook, covered_many, rules
 from annotation.diversity import Encode, diversity, score, select, similarities
 from annotation.grounding.check import Truth, contradictions, ground
@@ -135,7 +135,7 @@ class _Draft:
 
 
 async def describe(
-    subject: Subject, want: Caption, model: str, asker: Asker, encode: Encode, rng: np.random.Generator
+    subject: Subject, want: Caption, model: str, asker: Asks, encode: Encode, rng: np.random.Generator
 ) -> list[Candidate]:
     """The candidates of one sample, in the order of their index; exactly one is `chosen`.
 

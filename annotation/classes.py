@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from pydantic import Field, ValidationError
 
-from annotation.asking.ask import Asker
+from annotation.asking.ask import Asks
 from annotation.candidates import prompt, spoken
 from annotation.diversity import Encode, select, similarities
 from annotation.models.prices import USD
@@ -131,7 +131,7 @@ def written(texts: ClassTexts, label: str) -> ClassDescription:
 
 
 async def refined(
-    texts: ClassTexts, label: str, want: Caption, model: str, asker: Asker, encode: Encode, rng: np.random.Generator
+    texts: ClassTexts, label: str, want: Caption, model: str, asker: Asks, encode: Encode, rng: np.random.Generator
 ) -> ClassDescription:
     """A candidate by the model: many short answers, the diverse ones of them merged with what the file says.
 

@@ -7,6 +7,7 @@ one transaction (group commit), so that a free provider is not slowed by a disk 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from annotation.asking.ledger import Ledger
 from annotation.asking.operations import Known, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
 from annotation.models.limits import Limiter, Turn
 from annotation.models.prices import USD, Price
-from annotation.models.providers import Answer, Provider, Request, Transient, Unanswerable, check
+from annotation.models.providers import Answer, Named, Provider, Request, Transient, Unanswerable, check
 from schemas.errors import DefectoryError
 
 TRIES = 5
@@ -30,6 +31,16 @@ class Paid:
 
     answer: Answer
     cost: int
+
+
+class Asks(Protocol):
+    """Whatever answers a question."""
+
+    @property
+    def provider(self) -> Named: ...
+    @property
+    def price(self) -> Price: ...
+    async def ask(self, request: Request, rng: np.random.Generator) -> Paid: ...
 
 
 class OverBudget(DefectoryError):

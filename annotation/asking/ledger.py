@@ -44,6 +44,9 @@ _LOCK = 0x0DEFEC7
 
 # Made once: to build a statement takes longer than to carry it out. What an UPDATE sets are the values it is given.
 _ROW = sa.select(requests).where(requests.c.key == sa.bindparam("of"))
+_ANSWER = sa.select(*(requests.c[f.name] for f in dataclasses.fields(Answer)), requests.c.spent).where(
+    requests.c.key == sa.bindparam("of"), requests.c.status == "answered"
+)
 _TOTALS = sa.select(totals.c.committed, totals.c.tokens)
 _INSERT = requests.insert()
 _UPDATE = requests.update().where(requests.c.key == sa.bindparam("of"))
@@ -65,6 +68,16 @@ class Spending:
     answers: int
     tokens: int
     """Billed, possibly billed, and reserved."""
+
+
+@dataclass(frozen=True)
+class Bought:
+    answers: int = 0
+    """Of one model."""
+    spent_usd: float = 0.0
+    """On all models, lost tries among them."""
+    tokens: int = 0
+    """Of all answers."""
 
 
 class Ledger:
@@ -97,6 +110,21 @@ class Ledger:
         """One operation within a transaction that is under way."""
         outcome: Outcome = _APPLY[type(operation)](self, db, operation)
         return outcome
+
+    def answer(self, key: str) -> Known | None:
+        """What is answered to a request already."""
+        with self.transaction() as db:
+            row = db.execute(_ANSWER, {"of": key}).one_or_none()
+        return None if row is None else Known(Answer(*row[:-1]), row[-1])
+
+    def bought(self, provider: str, model: str) -> Bought:
+        """What is there of a model, and was spent on all of them; of any version of ledgers."""
+        of_model = (requests.c.provider == provider, requests.c.model == model, requests.c.status == "answered")
+        sums = [sa.func.sum(requests.c[n]) for n in ("spent", "lost", "tokens_in", "tokens_out")]
+        with self.transaction() as db:
+            count = db.execute(sa.select(sa.func.count()).where(*of_model)).scalar_one()
+            spent, lost, *tokens = (int(v or 0) for v in db.execute(sa.select(*sums)).one())
+        return Bought(count, (spent + lost) / USD, sum(tokens))
 
     def spending(self) -> Spending:
         columns = (sa.func.sum(requests.c[n]) for n in ("spent", "lost", "reserved"))

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from annotation.models.providers import (
+    ADDRESSES,
     Answer,
     NotThere,
     Request,
@@ -18,7 +19,6 @@ from annotation.models.providers import (
 from schemas.addresses import anonymous
 from schemas.errors import DefectoryError
 
-BASE_URL = "https://generativelanguage.googleapis.com"
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
 REFUSALS = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE"}
 UNTHINKING = ("gemini-2.5-flash",)
@@ -40,11 +40,12 @@ class Gemini:
         from google import genai
         from google.genai import types
 
-        self._key, self._timeout_s, self.where = api_key, timeout_s, anonymous(base_url or BASE_URL)
+        base_url = base_url or ADDRESSES["gemini"]
+        self._key, self._timeout_s, self.where = api_key, timeout_s, anonymous(base_url)
         # A client of our own: the transport then does not depend on what else is installed.
         self._http = httpx.AsyncClient(timeout=timeout_s, limits=httpx.Limits(max_connections=None))
         options = types.HttpOptions(
-            base_url=base_url or BASE_URL, timeout=round(timeout_s * 1000), httpx_async_client=self._http,
+            base_url=base_url, timeout=round(timeout_s * 1000), httpx_async_client=self._http,
             retry_options=types.HttpRetryOptions(attempts=1),
         )  # fmt: skip
         self._client = genai.Client(api_key=api_key, vertexai=False, http_options=options)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from annotation.models.providers import (
+    ADDRESSES,
     Answer,
     NotThere,
     Request,
@@ -22,7 +23,6 @@ from annotation.models.providers import (
 from schemas.addresses import anonymous
 from schemas.errors import DefectoryError
 
-BASE_URL = "https://api.openai.com/v1"
 FINISH = {"stop": "stop", "length": "length", "content_filter": "refused"}
 
 FILTERED = ("content_filter", "content_policy_violation")
@@ -43,12 +43,12 @@ class OpenAI:
         import openai
 
         self._key, self._told, self._timeout_s = api_key, told, timeout_s
-        self.where = anonymous(base_url or BASE_URL)
+        self.where = anonymous(base_url or ADDRESSES["openai"])
         # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
         self._limit = "max_tokens" if base_url else "max_completion_tokens"
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
-            base_url=base_url or BASE_URL,
+            base_url=base_url or ADDRESSES["openai"],
             timeout=timeout_s,
             max_retries=0,
             organization="",

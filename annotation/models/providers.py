@@ -98,14 +98,19 @@ class Answer:
         return self.finish == "refused"
 
 
-class Provider(Protocol):
+class Named(Protocol):
+    """Whom requests are for."""
+
     name: str
     where: str
     """Address of the server, without user and password: one model name means another model elsewhere."""
-    free: bool
-    """No money can be spent on it, whatever the model."""
     wants: str
     """`image` or `evidence`: which of the two a request to it carries."""
+
+
+class Provider(Named, Protocol):
+    free: bool
+    """No money can be spent on it, whatever the model."""
 
     async def answer(self, request: Request) -> Answer:
         """Send once. Raises Transient when another try may help, Unanswerable when this request can
@@ -144,6 +149,7 @@ def _unheard(_: Mapping[str, str]) -> None:
     pass
 
 
+ADDRESSES = {"openai": "https://api.openai.com/v1", "gemini": "https://generativelanguage.googleapis.com"}
 DEFAULT_MODELS = {"measured": "geometry-1", "openai": "gpt-4o", "gemini": "gemini-2.5-flash"}
 
 

@@ -37,27 +37,36 @@ def plan(
     survey: Annotated[
         int, typer.Option(help="Defective instances to look at with rays, seconds each; 0 for none.", min=0)
     ] = 8,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Where it is, or will be, built; workspaces/DATASET by default.")
+    ] = None,
     set_: Overrides = None,
 ) -> None:
-    """What a build will cost and show: frames or images, CPU hours, disk, tokens, money, and the mix of views."""
+    """What a build will cost and show: frames or images, CPU hours, disk, tokens, money, and the mix of views.
+
+    Texts that the ledger of the workspace has already are not counted again.
+    """
     from schemas.loading import load
     from tasks.filming.forecast import forecast
     from tasks.imports.counting import counted
+    from tasks.text.answered import standing
 
     wanted = load(recipe, tuple(set_ or ()))
     sources = [dataclasses.asdict(c) for c in counted(wanted)]
-    found = forecast(wanted, survey, sum(s["images"] for s in sources), sum(s["classes"] for s in sources))
+    come = standing(wanted, workspace or Path("workspaces") / wanted.dataset)
+    found = forecast(wanted, survey, sum(s["images"] for s in sources), sum(s["classes"] for s in sources), come)
     other = {"images"} if wanted.kind == "clip" else {"instances", "clips", "rendered_frames"}
     rows = [
         {"what": name.replace("_", " "), "forecast": value}
         for name, value in dataclasses.asdict(found).items()
-        if name not in other | {"views", "warnings"} and value is not None
+        if name not in other | {"views", "notes", "warnings"} and value is not None
     ]
     emit(
         {**dataclasses.asdict(found), "sources": sources},
         *([table("Sources", sources), ""] if sources else ()),
         table(f"Forecast for {recipe}", rows),
         *_views(found.views),
+        *(f"\nnote: {sentence}" for sentence in found.notes),
         *(f"\nwarning: {sentence}" for sentence in found.warnings),
     )
 

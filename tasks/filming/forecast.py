@@ -1,11 +1,12 @@
 """What a build will cost and show, before anything is built."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from annotation.asking.sessions import model_of
 from annotation.models.prices import UnknownPrice
-from schemas.captions import Caption
 from schemas.errors import BadInput
 from schemas.filming import Render
 from schemas.names import VIEWS
@@ -16,6 +17,7 @@ from tasks.filming.plan import FLAGS, Planner, aim
 from tasks.filming.render import light_samples
 from tasks.filming.survey import surveyed
 from tasks.stage import generator
+from tasks.text.answered import UNKNOWN, Standing
 from tasks.text.costs import beyond, most_requests, text_cost
 
 BITS_PER_PIXEL = 0.12
@@ -57,7 +59,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Rendering within a factor of two; tokens and money as the most that can be asked for."""
+    """Rendering within a factor of two; tokens and money as the most that can still be asked for."""
 
     instances: int
     clips: int
@@ -77,15 +79,21 @@ class Forecast:
     batch_usd: float | None
     budget_usd: float | None
     """What the recipe allows; None where nothing is paid."""
+    described: int | None
+    """Samples that need no request any more; None, like the next, where that cannot be known or nothing is paid."""
+    paid_usd: float | None
+    """What the answers cost that a build will find in the ledger."""
+    notes: tuple[str, ...]
+    """What the figures about texts cover."""
     warnings: tuple[str, ...]
     """What would stop a build before its end."""
     views: Views | None
 
 
-def forecast(recipe: Recipe, survey: int = 0, images: int = 0, classes: int = 0) -> Forecast:
+def forecast(recipe: Recipe, survey: int = 0, images: int = 0, classes: int = 0, come: Standing = UNKNOWN) -> Forecast:
     """The forecast of a recipe; `survey` instances with a defect are looked at with rays to tell what will be seen.
 
-    `images` is how many its sources hold, and `classes` of how many classes.
+    `images` is how many its sources hold, and `classes` of how many classes; `come` is how far its texts have come.
     """
     want = recipe.render
     made = instances(recipe)
@@ -101,7 +109,7 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0, classes: int = 0)
     seconds += SECONDS_PER_IMAGE * images
     stored = bits / 8 + images * BYTES_PER_IMAGE_PIXEL * (recipe.images.side or 1024) ** 2
     starts = len(made) * -(-want.orbit_frames // want.frames_per_process)
-    texts = _texts(clips + images, classes or len({i.defect for i in defective}), recipe.caption)
+    texts = _texts(clips + images, classes or len({i.defect for i in defective}), recipe, come)
     return Forecast(
         instances=len(made),
         clips=clips,
@@ -114,19 +122,50 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0, classes: int = 0)
     )
 
 
-def _texts(samples: int, classes: int, want: Caption) -> dict[str, Any]:
+def _texts(samples: int, classes: int, recipe: Recipe, come: Standing) -> dict[str, Any]:
     """What a forecast says about texts."""
+    want, bought = recipe.caption, come.bought
+    if come.looked:  # what is not filmed yet is forecast whole, with the classes that only this may have
+        samples, classes = come.to_come, max(0, classes - come.classes) if come.to_come else 0
+    about: dict[str, Any] = {"described": None, "paid_usd": None, "notes": tuple(_notes(recipe, come))}
     try:
-        asked = text_cost(samples, want, classes)
+        asked = text_cost(samples, want, classes, come.asked)
     except UnknownPrice as e:
         unknown = dict.fromkeys(("tokens_in", "tokens_out", "cost_usd", "online_usd", "batch_usd"))
         requests = samples * most_requests(want)
-        return {"caption_requests": requests, **unknown, "budget_usd": want.budget_usd, "warnings": (str(e),)}
+        return about | {
+            "caption_requests": requests, **unknown, "budget_usd": want.budget_usd, "warnings": (str(e),),
+        }  # fmt: skip
+    if want.provider != "measured" and (come.looked or not bought.answers):
+        about |= {"described": come.described, "paid_usd": round(come.paid_usd, 6)}
     named = dataclasses.asdict(asked)
-    return {
+    return about | {
         "caption_requests": named.pop("requests"), **named,
-        "budget_usd": want.budget_usd if asked.cost_usd else None, "warnings": beyond(asked, want),
+        "budget_usd": want.budget_usd if asked.cost_usd else None,
+        "warnings": beyond(asked, want, bought.spent_usd, bought.tokens),
     }  # fmt: skip
+
+
+def _notes(recipe: Recipe, come: Standing) -> Iterator[str]:
+    """What the figures about texts cover, where the ledger has answers of the recipe's model."""
+    bought, model = come.bought, f"{recipe.caption.provider} {model_of(recipe.caption)}"
+    if not bought.answers:
+        return
+    if not come.looked:
+        yield (
+            f"the ledger has {bought.answers:,} answers of {model}, but which of them a build asks for is not known "
+            "before its pictures are there: requests, tokens and money are those of all texts"
+        )
+        return
+    yield (
+        f"{recipe.kind}s that are described already: {come.described:,}; answers for {come.paid_usd:.4f} USD are in "
+        "the ledger, and requests, tokens and money are what is still to ask, at most"
+    )
+    if come.to_come:
+        yield (
+            f"clips that earlier stages have work left for: {come.to_come:,}; what is asked about them is not known "
+            "before, so all of their texts are counted"
+        )
 
 
 def frame_seconds(want: Render) -> float:

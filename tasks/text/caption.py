@@ -9,7 +9,7 @@ import numpy as np
 
 from annotation import coverage
 from annotation.asking import ledger
-from annotation.asking.ask import Asker
+from annotation.asking.ask import Asks
 from annotation.asking.sessions import asking, model_of
 from annotation.asking.streams import drained
 from annotation.candidates import Candidate, Subject, describe, prompts_digest
@@ -90,14 +90,14 @@ async def _outcomes(ctx: Context) -> AsyncIterator[tuple[tuple[Sample, Known], l
 
         async def describe_one(item: tuple[Sample, Known]) -> list[Candidate]:
             rng = ctx.rng(item[0].id)
-            subject = await asyncio.to_thread(_subject, *item, asker, rng)
+            subject = await asyncio.to_thread(subject_of, *item, asker, rng)
             return await describe(subject, want, model_of(want), asker, encode, rng)
 
-        async for item, outcome in described(lambda: _samples(ctx), describe_one, want, asker):
+        async for item, outcome in described(lambda: samples(ctx), describe_one, want, asker):
             yield item, outcome
 
 
-def _samples(ctx: Context) -> Iterator[tuple[Sample, Known]]:
+def samples(ctx: Context) -> Iterator[tuple[Sample, Known]]:
     """The samples, or those that the shard names, one upstream shard after the other: no more is in memory."""
     only = set(ctx.shard.items)
     for _, refs in groupby(sorted(ctx.shard.upstream, key=lambda r: r.key), key=lambda r: r.key):
@@ -108,7 +108,7 @@ def _samples(ctx: Context) -> Iterator[tuple[Sample, Known]]:
                 yield sample, known[sample.id]
 
 
-def _subject(sample: Sample, known: Known, asker: Asker, rng: np.random.Generator) -> Subject:
+def subject_of(sample: Sample, known: Known, asker: Asks, rng: np.random.Generator) -> Subject:
     """What is asked about: the picture as the model is shown it, or as the provider that measures looks at it."""
     picture, mask = shown(sample, known)
     seen = mask is not None or sample.kind == "image"

@@ -27,18 +27,42 @@ class TextCost:
     batch_usd: float
 
 
-def text_cost(samples: int, want: Caption, classes: int = 0) -> TextCost:
+@dataclass(frozen=True)
+class Asked:
+    """Numbers of requests."""
+
+    looks: int = 0
+    """About samples, a picture with each."""
+    texts: int = 0
+    """About classes, short answers."""
+    merges: int = 0
+    """That merge the answers about a class."""
+
+    def __add__(self, other: "Asked") -> "Asked":
+        return Asked(self.looks + other.looks, self.texts + other.texts, self.merges + other.merges)
+
+
+NO_REQUESTS = Asked()
+
+
+def text_cost(samples: int, want: Caption, classes: int = 0, more: Asked = NO_REQUESTS) -> TextCost:
     """For so many samples, clips or images, with the largest picture that is sent, and for the texts of so many classes
-    where they are refined. Raises UnknownPrice for a paid model that no price table has."""
+    where they are refined; and for `more` requests. Raises UnknownPrice for a paid model that no price table has."""
     cost = cost_of(want)
     if want.provider == "measured":
         return TextCost(0, 0, 0, 0.0, 0.0, 0.0)
-    looks, merges = samples * most_requests(want), classes if want.class_text.refine else 0
-    requests = looks + merges * (ASPECTS * want.class_text.answers + 1)
-    tokens_in = requests * PROMPT_TOKENS + looks * cost.image_tokens + merges * NOTES * 2 * want.max_tokens
+    merges = classes if want.class_text.refine else 0
+    asked = more + Asked(samples * most_requests(want), merges * about_a_class(want), merges)
+    requests = asked.looks + asked.texts + asked.merges
+    tokens_in = requests * PROMPT_TOKENS + asked.looks * cost.image_tokens + asked.merges * NOTES * 2 * want.max_tokens
     tokens_out = requests * want.max_tokens
     online, batch = (ceil(c.of(tokens_in, tokens_out) / 1e7) / 100 for c in (cost, cost.batched))
     return TextCost(requests, tokens_in, tokens_out, batch if want.batch else online, online, batch)
+
+
+def about_a_class(want: Caption) -> int:
+    """Short answers per class."""
+    return ASPECTS * want.class_text.answers
 
 
 def most_requests(want: Caption) -> int:
@@ -48,18 +72,23 @@ def most_requests(want: Caption) -> int:
     return want.candidates + sides + (want.regenerate if want.ground else 0)
 
 
-def beyond(cost: TextCost, want: Caption) -> tuple[str, ...]:
-    """A sentence for each budget that does not cover `cost`: a build may reach it and stop."""
+def beyond(cost: TextCost, want: Caption, spent_usd: float = 0.0, used: int = 0) -> tuple[str, ...]:
+    """A sentence for each budget of which not enough is left for `cost`, after what the ledger has `spent_usd` and the
+    tokens that were `used`: a build may reach it and stop."""
     tokens = cost.tokens_in + cost.tokens_out
     found = []
-    if cost.cost_usd > want.budget_usd:
+    if cost.cost_usd and cost.cost_usd + spent_usd > want.budget_usd:
+        needed = ceil((cost.cost_usd + spent_usd) * 100) / 100
+        spent = f", of which {spent_usd:.4f} are spent," if spent_usd else ""
         found.append(
-            f"caption.budget_usd: {want.budget_usd:g} USD do not cover the texts, which cost {cost.cost_usd:.2f} USD "
-            f"at most; a build stops at its budget: raise it, for instance --set caption.budget_usd={cost.cost_usd:g}"
+            f"caption.budget_usd: {want.budget_usd:g} USD{spent} do not cover the texts, which cost "
+            f"{cost.cost_usd:.2f} USD at most; a build stops at its budget: raise it, for instance "
+            f"--set caption.budget_usd={needed:g}"
         )
-    if 0 < want.budget_tokens < tokens:
+    if tokens and 0 < want.budget_tokens < tokens + used:
+        spent = f", of which {used} are used," if used else ""
         found.append(
-            f"caption.budget_tokens: {want.budget_tokens} tokens do not cover the texts, which take {tokens} at most; "
-            f"a build stops at its budget: raise it, for instance --set caption.budget_tokens={tokens}"
+            f"caption.budget_tokens: {want.budget_tokens} tokens{spent} do not cover the texts, which take {tokens} at "
+            f"most; a build stops at its budget: raise it, for instance --set caption.budget_tokens={tokens + used}"
         )
     return tuple(found)

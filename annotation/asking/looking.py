@@ -1,0 +1,51 @@
+"""Looking up what would be asked: nobody is asked, and nothing is written."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from annotation.asking.ask import Paid
+from annotation.asking.ledger import Ledger
+from annotation.models.prices import Price
+from annotation.models.providers import ADDRESSES, Named, Request
+from schemas.captions import Caption
+
+
+class Unanswered(Exception):
+    """The ledger has no answer to what was asked."""
+
+
+@dataclass
+class Addressee:
+    """A provider by name and address; asking it takes a key."""
+
+    name: str
+    where: str
+    wants: str = "image"
+
+
+def addressee(want: Caption) -> Addressee:
+    return Addressee(want.provider, want.base_url or ADDRESSES[want.provider])
+
+
+@dataclass
+class Look:
+    """Stands in for an asker, and counts."""
+
+    provider: Named
+    ledger: Ledger
+    price: Price
+    answered: int = 0
+    missing: int = 0
+    paid: int = 0
+    """Nano-dollars that the answers cost when they were bought."""
+
+    async def ask(self, request: Request, rng: np.random.Generator) -> Paid:
+        """The answer that the ledger has. Raises Unanswered."""
+        known = self.ledger.answer(request.key(self.provider.name, self.provider.where))
+        if known is None:
+            self.missing += 1
+            raise Unanswered
+        self.answered += 1
+        self.paid += known.cost
+        return Paid(known.answer, known.cost)
