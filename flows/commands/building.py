@@ -20,6 +20,7 @@ from flows.commands.output import (
     WorkspacePath,
     asks_json,
     emit,
+    say,
     table,
 )
 from flows.commands.releasing import next_steps
@@ -53,7 +54,7 @@ def plan(
 
     wanted = load(recipe, tuple(set_ or ()))
     sources = [dataclasses.asdict(c) for c in counted(wanted)]
-    come = standing(wanted, workspace or Path("workspaces") / wanted.dataset)
+    come = standing(wanted, workspace or Path("workspaces") / wanted.dataset, say)
     found = forecast(wanted, survey, sum(s["images"] for s in sources), sum(s["classes"] for s in sources), come)
     other = {"images"} if wanted.kind == "clip" else {"instances", "clips", "rendered_frames"}
     rows = [

@@ -163,8 +163,8 @@ def _notes(recipe: Recipe, come: Standing) -> Iterator[str]:
     )
     if come.to_come:
         yield (
-            f"clips that earlier stages have work left for: {come.to_come:,}; what is asked about them is not known "
-            "before, so all of their texts are counted"
+            f"{recipe.kind}s that earlier stages have work left for: {come.to_come:,}; what is asked about them is "
+            "not known before, so all of their texts are counted"
         )
 
 

@@ -1,13 +1,13 @@
 """What of a recipe's texts is paid already: the requests that a build would make, looked up in the ledger.
 
 Samples are looked at as the caption stage would, by their own questions, as far as their pictures are there. Images
-that a source has got since the last build are imported into a folder that is thrown away; clips that are still to be
-rendered are counted only. Nothing is asked, and neither ledger nor workspace is changed.
+that a source has got since the last build are imported into a folder that is thrown away, unless there are many; clips
+that are still to be rendered are counted only. Nothing is asked, and neither ledger nor workspace is changed.
 """
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from schemas.errors import BadInput
 from schemas.recipe import Recipe
 from schemas.rows import Sample
 from tasks.dag import STAGES, order
-from tasks.imports.stage import import_images
+from tasks.imports.stage import Item, import_images
 from tasks.stage import Context, Shard, cut, execute, generator
 from tasks.text.caption import READS, caption, samples, subject_of
 from tasks.text.class_text import texts
@@ -37,6 +37,8 @@ from tasks.text.describing import at_once
 from tasks.text.pictured import Known
 from tasks.workspace import Ref, Workspace
 
+MOST_NEW = 1000
+"""Images that are imported for a forecast; that takes about a minute."""
 EMPTY = Bought()
 """Of a ledger that is not there."""
 
@@ -62,6 +64,7 @@ class Standing:
 
 
 UNKNOWN = Standing()
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,9 @@ class Part:
     refs: tuple[Ref, ...]
 
 
-def standing(recipe: Recipe, root: Path) -> Standing:
-    """Of a recipe that is, or will be, built at `root`."""
-    want = recipe.caption
+def standing(recipe: Recipe, root: Path, say: Say = lambda text: None) -> Standing:
+    """Of a recipe that is, or will be, built at `root`; tells `say` of work that takes a while."""
+    want, root = recipe.caption, root.resolve()
     if want.provider == "measured":
         return UNKNOWN
     with ledger.reading(ledger.url(root)) as book, tempfile.TemporaryDirectory() as folder:
@@ -95,14 +98,16 @@ def standing(recipe: Recipe, root: Path) -> Standing:
             look = Look(addressee(want), book, cost_of(want))
         except UnknownPrice:  # nothing can have been asked for the pictures that would be sent
             return Standing(bought=bought)
-        built = Foreseen(root.resolve())
-        parts = list(_parts(recipe, built, Workspace.create(Path(folder) / "new")))
-        to_come = _to_come(recipe, built, parts)
-        if to_come is None:
+        scratch = Workspace.create(Path(folder) / "new")
+        there = _images(recipe, root, scratch, say) if recipe.sources else _clips(recipe, root)
+        if there is None:
             return Standing(bought=bought)
+        parts, to_come = there
         done = _done(recipe, root, parts, bought)
         described, cost = sum(_count(part) for part in done), _cost(recipe, root, done)
         left = [part for part in parts if part not in done]
+        if left:
+            say(f"looking {sum(_count(part) for part in left):,} {recipe.kind}s up in the ledger")
         seen = [*_described(left, recipe, look), *_refined(parts, recipe, look)]
         return Standing(
             True, described + sum(s.done for s in seen if s.looks), sum((s.asked for s in seen), NO_REQUESTS),
@@ -110,40 +115,48 @@ def standing(recipe: Recipe, root: Path) -> Standing:
         )  # fmt: skip
 
 
-def _parts(recipe: Recipe, built: Foreseen, scratch: Workspace) -> Iterator[Part]:
-    """Where the samples of a recipe are, of those that are made; images that are not are imported into `scratch`."""
-    if recipe.sources:
-        for shard in import_images.cut(scratch, recipe):
-            ref = import_images.ref(recipe, shard)
-            home = built if built.complete(ref) else scratch
-            if home is scratch:
-                execute(import_images, scratch, recipe, shard)
-            yield Part(home, (ref,))
-        return
+def _images(recipe: Recipe, root: Path, scratch: Workspace, say: Say) -> tuple[list[Part], int]:
+    """Where the images of a recipe are, and how many are left out: those that are not imported are imported into
+    `scratch`, unless there are many."""
+    built = Workspace(root)
+    shards = [(import_images.ref(recipe, shard), shard) for shard in import_images.cut(scratch, recipe)]
+    parts = [Part(built, (ref,)) for ref, _ in shards if built.complete(ref)]
+    new = [(ref, shard) for ref, shard in shards if not built.complete(ref)]
+    images = sum(isinstance(item, Item) for _, shard in new for item in shard.items)
+    if images > MOST_NEW:
+        return parts, images
+    if images:
+        say(f"importing {images:,} images to look them up in the ledger")
+    for ref, shard in new:
+        execute(import_images, scratch, recipe, shard)
+        parts.append(Part(scratch, (ref,)))
+    return parts, 0
+
+
+def _clips(recipe: Recipe, root: Path) -> tuple[list[Part], int] | None:
+    """Where the clips of a recipe are, and how many are left out, for earlier stages have work left for them; None
+    where it is not chosen yet which ones are rendered."""
+    built = Foreseen(root)
     for name in order(recipe)[: order(recipe).index("caption")]:
-        built.pointers[name] = [ref for ref, _ in cut(STAGES[name], built, recipe).shards]
+        plan = cut(STAGES[name], built, recipe)
+        built.pointers[name] = [ref for ref, _ in plan.shards]
+        if name == "plan" and plan.todo:
+            return None
     beside = [ref for ref in built.current(*READS[1:]) if built.complete(ref)]
-    for ref in built.current("render"):
+    parts, left = [], 0
+    for ref, shard in cut(STAGES["render"], built, recipe).shards:
         with_it = [r for r in beside if r.key == ref.key]
         if built.complete(ref) and len(with_it) == len(READS) - 1:
-            yield Part(built, (ref, *with_it))
-
-
-def _to_come(recipe: Recipe, built: Foreseen, parts: list[Part]) -> int | None:
-    """Clips that are not in `parts` yet; None where it is not chosen yet which ones are rendered."""
-    if recipe.sources:
-        return 0
-    if not all(built.complete(ref) for ref in built.current("plan")):
-        return None
-    there = {part.refs[0] for part in parts}
-    missing = (s for ref, s in cut(STAGES["render"], built, recipe).shards if ref not in there)
-    return sum(len(shard.items[1].clips) for shard in missing)
+            parts.append(Part(built, (ref, *with_it)))
+        else:
+            left += len(shard.items[1].clips)
+    return parts, left
 
 
 def _done(recipe: Recipe, root: Path, parts: list[Part], bought: Bought) -> list[Part]:
     """The parts that the caption stage has described to its end by these settings: no need to look at them again,
     where the ledger is still the one that was asked."""
-    before = cut(caption, Workspace(root.resolve()), recipe)
+    before = cut(caption, Workspace(root), recipe)
     if before.todo:
         return []
     refs = {ref for _, shard in before.shards for ref in shard.upstream}
@@ -161,7 +174,7 @@ def _cost(recipe: Recipe, root: Path, done: list[Part]) -> float:
     """USD that the descriptions of these parts cost."""
     ids = {s.id for part in done for s in part.home.rows(Sample, part.refs[:1])}
     total = 0.0
-    workspace = Workspace(root.resolve())
+    workspace = Workspace(root)
     for ref, _ in cut(caption, workspace, recipe).shards if ids else ():
         part = workspace.part_path("annotations", ref)
         if part.exists():

@@ -14,6 +14,7 @@ from tasks.dag import STAGES
 from tasks.filming.forecast import forecast
 from tasks.keyframes import keyframes
 from tasks.stage import Shard, Stage, gathering
+from tasks.text import answered
 from tasks.text.answered import standing
 from tasks.text.caption import caption
 from tasks.text.class_text import class_text
@@ -73,6 +74,10 @@ def test_a_second_build_pays_nothing_and_one_more_image_only_its_own(
     more = standing(wanted, folder / "ws")
     assert (more.described, more.asked) == (3, Asked(looks=most_requests(wanted.caption)))
     assert len(server.requests) == 12 and files(folder / "ws") == before
+    monkeypatch.setattr(answered, "MOST_NEW", 3)
+    many = standing(wanted, folder / "ws")
+    assert (many.described, many.asked, many.to_come) == (0, NO_REQUESTS, 4)
+    assert forecast(wanted, images=4, classes=3, come=many).caption_requests == 4 * most_requests(wanted.caption)
 
 
 @pytest.mark.parametrize(
