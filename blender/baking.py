@@ -26,7 +26,7 @@ import bpy
 import numpy as np
 import relief
 from gloss import TABLE, passed, picture, through
-from nodes import maths, node, vectors
+from nodes import fill, maths, node, vectors
 from scene import FLOOR, FLOOR_RADIUS, FLOOR_TEXTURE, OBJECT
 from vertices import baking, cleaner, grid, received
 
@@ -35,6 +35,7 @@ LIGHT = "light"
 """Name of the vertex attribute that holds irradiance / pi and, in its fourth channel, the bend under relief."""
 CLEAN, CLEAN_CHANGE = 6, 12
 """How often a vertex is mixed with its neighbours: the light itself, and how it changes under relief."""
+TRACED = ("Metallic", "Specular IOR Level", "Coat Weight", "Sheen Weight")
 NAMES = (LIGHT, relief.LEAN, TABLE)
 BOUNCES = 6
 FINE, STEP, GROWTH = 0.65, 0.008, 1.2
@@ -70,6 +71,11 @@ def key(job: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
+def traced(principled: Any) -> set[str]:
+    """The inputs of a surface by which it reflects light that is not in its baked light."""
+    return {name for name in TRACED if principled.inputs[name].is_linked or principled.inputs[name].default_value}
+
+
 def diffuse(material: Any) -> bool:
     """Whether a material of our own nodes is no metal."""
     metal = bsdf(material).inputs["Metallic"]
@@ -98,17 +104,25 @@ def lit(material: Any, thing: Any) -> Any:
     made.cycles.emission_sampling = "NONE"  # what it gives to others is in their own light
     tree, principled = made.node_tree, bsdf(made)
     gathered = node(tree, "Attribute", attribute_name=LIGHT).outputs
-    light = gathered["Color"]
-    if relief.LEAN in thing.data.attributes:
-        light = relief.followed(tree, principled.inputs["Normal"].links[0].from_socket, light, gathered["Alpha"])
-    base, strength = principled.inputs["Base Color"], principled.inputs["Emission Strength"]
+    normal, base = principled.inputs["Normal"], principled.inputs["Base Color"]
     colour = base.links[0].from_socket if base.is_linked else tuple(base.default_value)[:3]
-    tree.links.new(vectors(tree, "MULTIPLY", colour, light), principled.inputs["Emission Color"])
+    shares = []
+    if relief.LEAN in thing.data.attributes:
+        shares.append(relief.followed(tree, normal.links[0].from_socket, gathered["Alpha"]))
+    if table := bpy.data.images.get(f"{thing.name} {TABLE}"):
+        shares.append(passed(tree, principled, table))
+    shown = {
+        "Color": vectors(tree, "MULTIPLY", colour, gathered["Color"]),
+        "Strength": maths(tree, "MULTIPLY", *shares) if len(shares) == 2 else (*shares, 1.0)[0],
+    }
+    if not traced(principled):
+        emission = node(tree, "Emission", shown).outputs[0]
+        tree.links.new(emission, tree.get_output_node("CYCLES").inputs["Surface"])
+        return made
     for link in base.links:
         tree.links.remove(link)
-    base.default_value, strength.default_value = (0.0, 0.0, 0.0, 1.0), 1.0
-    if table := bpy.data.images.get(f"{thing.name} {TABLE}"):
-        tree.links.new(passed(tree, principled, table), strength)
+    base.default_value = (0.0, 0.0, 0.0, 1.0)
+    fill(tree, principled, {f"Emission {name}": value for name, value in shown.items()})
     return made
 
 

@@ -9,7 +9,11 @@ Where diffuse light is traced, the picture is denoised as a whole, by Cycles.
 
 from typing import Any
 
-from baking import bsdf
+import bpy
+import numpy as np
+from baking import bsdf, traced
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
 from scene import FLOOR, OBJECT
 
 PASSES = {
@@ -17,23 +21,26 @@ PASSES = {
     "Diffuse": ("use_pass_diffuse_direct", "use_pass_diffuse_indirect", "use_pass_diffuse_color"),
 }
 CLEAN = ("use_pass_emit", "use_pass_environment")
+CUT, BACK = "cut to the object", "put back"
+"""Labels of the nodes that keep of a light what lies around the object, and of those that give it its place again."""
+AROUND = 8
+"""Pixels around the object that the denoiser sees beside it."""
 
 
-def lobes(scene: Any, job: dict[str, Any]) -> list[str]:
-    """Of a job with baked light, the kinds of reflected light that are traced and have to be denoised, if any."""
-    surfaces = [bsdf(scene.objects[name].data.materials[0]).inputs for name in (OBJECT, FLOOR)]
-
-    def some(*names: str) -> bool:
-        return any(s[name].is_linked or s[name].default_value for s in surfaces for name in names)
-
-    metals = [s["Metallic"] for s in surfaces if s["Metallic"].is_linked or s["Metallic"].default_value]
-    # A metal in part is diffuse for the rest, and one that is painted for a pair of two renders under the paint.
-    bare = any(job["pair"] == "two" or metal.is_linked or metal.default_value < 1.0 for metal in metals)
-    found = {
-        "Glossy": bool(metals) or some("Specular IOR Level", "Coat Weight"),
-        "Diffuse": bare or some("Sheen Weight"),
-    }
-    return [lobe for lobe, there in found.items() if there]
+def lobes(scene: Any, job: dict[str, Any]) -> dict[str, list[str]]:
+    """Of a job with baked light, the kinds of reflected light that are traced and have to be denoised, if any, each
+    with the names of the things that reflect it."""
+    found: dict[str, list[str]] = {}
+    for name in (OBJECT, FLOOR):
+        surface = bsdf(scene.objects[name].data.materials[0])
+        there, metal = traced(surface), surface.inputs["Metallic"]
+        # A metal in part is diffuse for the rest, and one that is painted for a pair of two renders under the paint.
+        bare = "Metallic" in there and (job["pair"] == "two" or metal.is_linked or metal.default_value < 1.0)
+        if there - {"Sheen Weight"}:
+            found.setdefault("Glossy", []).append(name)
+        if bare or "Sheen Weight" in there:
+            found.setdefault("Diffuse", []).append(name)
+    return found
 
 
 def apart(job: dict[str, Any]) -> bool:
@@ -51,15 +58,66 @@ def split(scene: Any, job: dict[str, Any], tree: Any, layers: Any) -> Any:
         setattr(scene.view_layers[0], name, True)
     seen = {socket.name: socket for socket in layers.outputs}
     picture = _joined(tree, "ADD", seen["Emission"], seen["Environment"])
-    for lobe in wanted:
+    for lobe, things in wanted.items():
         light = _joined(tree, "ADD", seen[f"{lobe} Direct"], seen[f"{lobe} Indirect"])
+        alone = things == [OBJECT]
+        if alone:
+            light = _labelled(tree, "Crop", CUT, light)
         denoise = tree.nodes.new("CompositorNodeDenoise")
         denoise.inputs["Quality"].default_value = job["denoise"].title()
         denoise.inputs["Prefilter"].default_value = "None"
         tree.links.new(light, denoise.inputs["Image"])
-        coloured = _joined(tree, "MULTIPLY", denoise.outputs["Image"], seen[f"{lobe} Color"])
+        clean = denoise.outputs["Image"]
+        if alone:
+            clean = _labelled(tree, "Translate", BACK, clean)
+        # The colour comes first: the result is as large as the first of the two.
+        coloured = _joined(tree, "MULTIPLY", seen[f"{lobe} Color"], clean)
         picture = _joined(tree, "ADD", picture, coloured)
     return picture
+
+
+def follow(scene: Any) -> None:
+    """Keep what is cut to the object around it, as the camera sees it now."""
+    tree = scene.compositing_node_group
+    found = [node for node in tree.nodes if node.label in (CUT, BACK)] if tree else []
+    if not found:
+        return
+    x, y, width, height = _around(scene)
+    # What is cut out comes back with its middle in that of the picture.
+    right, up = x + width / 2 - scene.render.resolution_x / 2, y + height / 2 - scene.render.resolution_y / 2
+    wanted = {CUT: {"X": x, "Y": y, "Width": width, "Height": height}, BACK: {"X": right, "Y": up}}
+    for each in found:
+        for name, value in wanted[each.label].items():
+            each.inputs[name].default_value = value
+
+
+def _around(scene: Any) -> tuple[int, int, int, int]:
+    """Left, bottom, width and height, in pixels, of what the object takes up in the picture; the whole picture where
+    some of it is behind the camera."""
+    width, height = scene.render.resolution_x, scene.render.resolution_y
+    thing = scene.objects[OBJECT]
+    bpy.context.view_layer.update()
+    corners = [world_to_camera_view(scene, scene.camera, thing.matrix_world @ Vector(c)) for c in thing.bound_box]
+    if min(corner.z for corner in corners) <= 0:
+        return 0, 0, width, height
+    sides = []
+    for axis, size in ((0, width), (1, height)):
+        low, high = (f(corner[axis] for corner in corners) * size for f in (min, max))
+        start = int(np.clip(np.floor(low) - AROUND, 0, size - 1))
+        stop = int(np.clip(np.ceil(high) + AROUND, start + 1, size))
+        # Odd by as much as the picture, so that it is moved by whole pixels.
+        start -= (stop - start - size) % 2 if start else 0
+        stop += (stop - start - size) % 2
+        sides.append((start, stop - start))
+    (x, wide), (y, high) = sides
+    return x, y, wide, high
+
+
+def _labelled(tree: Any, kind: str, label: str, image: Any) -> Any:
+    new = tree.nodes.new(f"CompositorNode{kind}")
+    new.label = label
+    tree.links.new(image, new.inputs["Image"])
+    return new.outputs["Image"]
 
 
 def _joined(tree: Any, operation: str, one: Any, other: Any) -> Any:

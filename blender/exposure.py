@@ -57,7 +57,7 @@ def _meter(scene: Any, job: dict[str, Any]) -> list[np.ndarray]:
     render, cycles, image = scene.render, scene.cycles, scene.render.image_settings
     changes = (
         (render, {"resolution_x": WIDTH, "resolution_y": height, "film_transparent": True, "use_compositing": False}),
-        (cycles, {"samples": SAMPLES, "use_denoising": False, "max_bounces": 3, "seed": 0}),
+        (cycles, {"samples": SAMPLES, "use_sample_subset": False, "use_denoising": False, "max_bounces": 3, "seed": 0}),
         (image, {"file_format": "OPEN_EXR", "color_mode": "RGBA", "color_depth": "32"}),
         (bpy.data.objects[FLOOR], {"visible_camera": False}),
     )

@@ -18,16 +18,21 @@ that) and a generator to the inputs of a Principled BSDF."""
 
 
 def node(tree: Any, kind: str, inputs: Mapping[str | int, Any] | None = None, **properties: Any) -> Any:
-    """A new shader node; an input that is a socket is linked, any other value is set."""
+    """A new shader node with its inputs (see `fill`) and properties."""
     new = tree.nodes.new(f"ShaderNode{kind}")
     for name, value in properties.items():
         setattr(new, name, value)
-    for key, value in (inputs or {}).items():
-        if isinstance(value, bpy.types.NodeSocket):
-            tree.links.new(value, new.inputs[key])
-        else:
-            new.inputs[key].default_value = value
+    fill(tree, new, inputs or {})
     return new
+
+
+def fill(tree: Any, filled: Any, inputs: Mapping[str | int, Any]) -> None:
+    """Give a node its inputs: a socket is linked, any other value is set."""
+    for key, value in inputs.items():
+        if isinstance(value, bpy.types.NodeSocket):
+            tree.links.new(value, filled.inputs[key])
+        else:
+            filled.inputs[key].default_value = value
 
 
 def maths(tree: Any, operation: str, a: Any, b: Any = 0.0, c: Any = 0.0, clamp: bool = False) -> Any:

@@ -54,6 +54,7 @@ def render(scene: Any, job: dict[str, Any], folder: Path) -> dict[str, Path]:
     """
     for old in folder.glob("now*"):
         old.unlink()
+    denoising.follow(scene)
     made = {}
     if job["mask"] and job["pair"] == "two":
         with _painted(scene):

@@ -71,11 +71,10 @@ def relative(lean: np.ndarray, bend: np.ndarray, light: np.ndarray) -> tuple[np.
     return (lean / grey[:, None]).astype(np.float32), (bend / grey).astype(np.float32)
 
 
-def followed(tree: Any, normal: Any, light: Any, bend: Any) -> Any:
-    """The light of a surface whose normal is bent to `normal`; all are sockets."""
+def followed(tree: Any, normal: Any, bend: Any) -> Any:
+    """The share of the light that falls on a surface whose normal is bent to `normal`; all are sockets."""
     away = vectors(tree, "SUBTRACT", normal, node(tree, "NewGeometry").outputs["Normal"])
     lean = node(tree, "Attribute", attribute_name=LEAN).outputs["Vector"]
     first = maths(tree, "ADD", vectors(tree, "DOT_PRODUCT", away, lean), 1.0)
     share = maths(tree, "MULTIPLY_ADD", vectors(tree, "DOT_PRODUCT", away, away), bend, first)
-    share = maths(tree, "MAXIMUM", share, 0.0)
-    return vectors(tree, "MULTIPLY", light, vector(tree, share, share, share))
+    return maths(tree, "MAXIMUM", share, 0.0)

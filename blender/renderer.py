@@ -4,6 +4,10 @@ from typing import Any
 
 import devices
 
+SKIPPED = 8
+"""Samples of the sequence that are left out: Cycles puts the first one into the middle of every pixel, where it says
+nothing of the pixel's edges; among few samples that costs one to two decibels."""
+
 
 def engine(scene: Any, job: dict[str, Any]) -> None:
     """Set up Cycles for a job. Raises devices.NoDevice."""
@@ -14,7 +18,8 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
     render.threads_mode, render.threads = "FIXED", job["threads"]
     render.dither_intensity = 0.0
     devices.choose(scene, job["device"])
-    cycles.samples = job["samples"]
+    cycles.use_sample_subset, cycles.sample_offset, cycles.sample_subset_length = True, SKIPPED, job["samples"]
+    cycles.samples = SKIPPED + job["samples"]
     cycles.seed = job["seed"] % 2**31
     cycles.use_adaptive_sampling = False
     cycles.sampling_pattern = "BLUE_NOISE"  # an error that neighbours do not share is the easiest to remove

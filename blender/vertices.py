@@ -21,7 +21,7 @@ def baking(scene: Any, thing: Any, attribute: str, samples: int, bounces: int) -
     wanted = {
         "seed": cycles.seed,
         "samples": samples, "max_bounces": bounces, "sample_clamp_indirect": CLAMP, "use_denoising": False,
-        "use_adaptive_sampling": False,
+        "use_adaptive_sampling": False, "use_sample_subset": False,
     }  # fmt: skip
     before = {name: getattr(cycles, name) for name in wanted}
     for each in scene.objects:

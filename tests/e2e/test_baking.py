@@ -100,6 +100,14 @@ def test_only_traced_light_is_denoised(tmp_path: Path, material: str, floor: str
         assert np.abs(clean.astype(int) - raw).max() <= 1
 
 
+def test_no_sample_is_tied_to_the_middle_of_its_pixel(tmp_path: Path) -> None:
+    masks = []
+    for seed in (1, 2):
+        job = prepare(tmp_path / str(seed), looks("porcelain", "rubber"), light=0, samples=1, max_frames=1, seed=seed)
+        masks.append(blender.run(job, tmp_path / str(seed)).mask(0))
+    assert (masks[0] != masks[1]).any(), "edges differ by where in the pixel the one sample falls"
+
+
 def test_red_paint_is_red_under_baked_light(tmp_path: Path) -> None:
     for material in ("terracotta", "brass"):
         job = prepare(tmp_path / material, looks(material, "concrete"), light=2, samples=8, pair="two")
