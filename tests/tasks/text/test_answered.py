@@ -80,23 +80,23 @@ def test_a_second_build_pays_nothing_and_one_more_image_only_its_own(
     assert forecast(wanted, images=4, classes=3, come=many).caption_requests == 4 * most_requests(wanted.caption)
 
 
-@pytest.mark.parametrize(
-    ("changed", "described", "answered"),
-    [
-        ({"keep": 2}, 3, 12),  # scores anew, asks nothing
-        ({"min_dimensions": 4, "candidates": 6}, 0, 12),
-        ({"temperature": 0.5}, 0, 0),
-        ({"image_side": 32}, 0, 0),
-    ],
-)
-def test_what_is_asked_otherwise_is_not_answered(
-    folder: Path, server: StandIn, changed: dict[str, Any], described: int, answered: int
-) -> None:
-    wanted = recipe(folder, server, **changed)
-    found = standing(wanted, folder / "ws")
-    assert found.described == described and found.paid_usd == pytest.approx(answered * EACH)
-    asked = 0 if described else 3 * most_requests(wanted.caption) - answered
-    assert found.asked == Asked(looks=asked)
+OTHERWISE: list[tuple[dict[str, Any], int, int]] = [
+    ({"keep": 2}, 3, 12),  # scores anew, asks nothing
+    ({"candidates": 6}, 0, 12),
+    ({"temperature": 0.5}, 0, 0),
+    ({"image_side": 32}, 0, 0),
+]
+"""Changed settings, the images that are described by them, and the answers that are there."""
+
+
+def test_what_is_asked_otherwise_is_not_answered(folder: Path, server: StandIn) -> None:
+    for changed, described, answered in OTHERWISE:
+        wanted = recipe(folder, server, **changed)
+        found = standing(wanted, folder / "ws")
+        assert (found.described, changed) == (described, changed)
+        assert found.paid_usd == pytest.approx(answered * EACH)
+        asked = 0 if described else 3 * most_requests(wanted.caption) - answered
+        assert found.asked == Asked(looks=asked)
 
 
 def test_a_ledger_elsewhere_is_looked_into_without_a_workspace(
