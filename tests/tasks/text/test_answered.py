@@ -90,12 +90,12 @@ OTHERWISE: list[tuple[dict[str, Any], int, int]] = [
 
 
 def test_what_is_asked_otherwise_is_not_answered(folder: Path, server: StandIn) -> None:
-    for changed, described, answered in OTHERWISE:
+    for changed, described, there in OTHERWISE:
         wanted = recipe(folder, server, **changed)
         found = standing(wanted, folder / "ws")
         assert (found.described, changed) == (described, changed)
-        assert found.paid_usd == pytest.approx(answered * EACH)
-        asked = 0 if described else 3 * most_requests(wanted.caption) - answered
+        assert found.paid_usd == pytest.approx(there * EACH)
+        asked = 0 if described else 3 * most_requests(wanted.caption) - there
         assert found.asked == Asked(looks=asked)
 
 
