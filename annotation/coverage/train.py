@@ -1,9 +1,9 @@
 """Learns from `learned/*.jsonl` what the words of a clause say, and writes `learned/weights.npz`.
 
-`python -m annotation.coverage.train` takes some fifteen minutes on one core. One fifth of the sentences of `SHARED`, in
-blocks of neighbours, so that variants of one thought stay together, is never learned from. What the reader makes of it
-is printed in the end, and what a logit must reach (`understanding`) is fitted on it and on `texts.jsonl`. --check
-prints that of the weights as they are.
+`python -m annotation.coverage.train` takes some twenty-five minutes on one core. One fifth of the sentences of
+`SHARED`, in blocks of neighbours, so that variants of one thought stay together, is never learned from. What the reader
+makes of it is printed in the end, and what a logit must reach (`understanding`) is fitted on it and on `texts.jsonl`.
+--check prints that of the weights as they are.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from annotation.coverage.wording import Clause
 DATA = ("clauses.jsonl", "captions.jsonl", "measured.jsonl")
 SHARED = ("sentences.jsonl", "descriptions.jsonl", "statements.jsonl")
 """A fifth of these is never learned from."""
-EPOCHS = 5
+EPOCHS = 7
 BATCH = 32
 RATE = 8e-4
 WARM_UP = 300

@@ -114,6 +114,7 @@ CASES = [
     ("It is not large.", "Z"),
     ("It is not visible at first glance.", "C"),
     ("It has no sharp edges.", "S"),
+    ("It stands at a right angle to the rolling direction.", "S"),
     ("Nobody noted how long the crack is.", ""),
     ("The vase is tall and has a narrow neck.", ""),
     ("The rim is free of damage.", ""),
@@ -129,7 +130,6 @@ CASES = [
 
 MISSED = [
     ("The centre of the scratch is darker.", "C"),  # a part of the defect is no place
-    ("It stands at a right angle to the rolling direction.", "S"),
 ]
 """What is read wrongly as yet."""
 
