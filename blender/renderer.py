@@ -22,7 +22,7 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
     cycles.samples = SKIPPED + job["samples"]
     cycles.seed = job["seed"] % 2**31
     cycles.use_adaptive_sampling = False
-    cycles.sampling_pattern = "TABULATED_SOBOL"  # most pixels are not denoised: blue noise would do them no good
+    cycles.sampling_pattern = "BLUE_NOISE"  # an error that neighbours do not share is the easiest to remove
     cycles.use_light_tree = False
     cycles.caustics_refractive = False  # reflective ones stay: they are the light that a metal throws on its floor
     cycles.max_bounces = job["bounces"]
