@@ -6,7 +6,7 @@ import devices
 
 SKIPPED = 8
 """Samples of the sequence that are left out: Cycles puts the first one into the middle of every pixel, where it says
-nothing of the pixel's edges; among few samples that costs one to two decibels."""
+nothing of the pixel's edges; among few samples that costs half a decibel to two. Eight: the samples of a power of two are spread best."""
 
 
 def engine(scene: Any, job: dict[str, Any]) -> None:
