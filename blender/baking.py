@@ -18,6 +18,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ LIGHT = "light"
 CLEAN, CLEAN_CHANGE = 6, 12
 """How often a vertex is mixed with its neighbours: the light itself, and how it changes under relief."""
 TRACED = ("Metallic", "Specular IOR Level", "Coat Weight", "Sheen Weight")
+"""Inputs of a surface by which it reflects light that is not in its baked light."""
 NAMES = (LIGHT, relief.LEAN, TABLE)
 BOUNCES = 6
 FINE, STEP, GROWTH = 0.65, 0.008, 1.2
@@ -72,7 +74,7 @@ def key(job: dict[str, Any]) -> str:
 
 
 def traced(principled: Any) -> set[str]:
-    """The inputs of a surface by which it reflects light that is not in its baked light."""
+    """Those of `TRACED` that a surface has."""
     return {name for name in TRACED if principled.inputs[name].is_linked or principled.inputs[name].default_value}
 
 
@@ -113,7 +115,7 @@ def lit(material: Any, thing: Any) -> Any:
         shares.append(passed(tree, principled, table))
     shown = {
         "Color": vectors(tree, "MULTIPLY", colour, gathered["Color"]),
-        "Strength": maths(tree, "MULTIPLY", *shares) if len(shares) == 2 else (*shares, 1.0)[0],
+        "Strength": reduce(partial(maths, tree, "MULTIPLY"), shares) if shares else 1.0,
     }
     if not traced(principled):
         emission = node(tree, "Emission", shown).outputs[0]

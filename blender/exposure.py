@@ -17,6 +17,11 @@ from sky import LUMINANCE
 VIEWS = 4
 WIDTH = 72
 SAMPLES = 2
+PLAIN = {
+    "samples": SAMPLES, "use_sample_subset": False, "sampling_pattern": "BLUE_NOISE", "use_denoising": False,
+    "max_bounces": 3, "seed": 0,
+}  # fmt: skip
+"""Settings of its own, so that the exposure stays as it is when pictures are sampled otherwise."""
 BLOCK = 4
 """Side of the squares of pixels whose mean counts as one reading: a single sample is too noisy for a logarithm."""
 MIDDLE = 0.2
@@ -57,7 +62,7 @@ def _meter(scene: Any, job: dict[str, Any]) -> list[np.ndarray]:
     render, cycles, image = scene.render, scene.cycles, scene.render.image_settings
     changes = (
         (render, {"resolution_x": WIDTH, "resolution_y": height, "film_transparent": True, "use_compositing": False}),
-        (cycles, {"samples": SAMPLES, "use_sample_subset": False, "use_denoising": False, "max_bounces": 3, "seed": 0}),
+        (cycles, PLAIN),
         (image, {"file_format": "OPEN_EXR", "color_mode": "RGBA", "color_depth": "32"}),
         (bpy.data.objects[FLOOR], {"visible_camera": False}),
     )
