@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tasks.dag import ORDERS
+from tests.e2e.asking import asking
 from tests.e2e.command import defectory, environment, free_port, project, start, there, wait_for
 
 pytestmark = pytest.mark.services
@@ -47,9 +48,7 @@ def answers(url: str) -> bool:
 
 
 def found(api: str, what: str, **body: Any) -> list[dict[str, Any]]:
-    response = httpx.post(f"{api}/{what}/filter", json=body, timeout=30)
-    response.raise_for_status()
-    rows: list[dict[str, Any]] = response.json()
+    rows: list[dict[str, Any]] = asking(api).post(f"/{what}/filter", json=body).json()
     return rows
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 
@@ -24,6 +23,7 @@ from tasks.reannotation.run import reannotation
 from tasks.review.pull import review
 from tasks.stage import Shard, Stage, execute
 from tasks.workspace import Workspace
+from tests.e2e.asking import asking
 from tests.e2e.command import PATIENCE_S, defectory
 
 pytestmark = pytest.mark.services
@@ -48,27 +48,25 @@ class Stack:
     api: str
 
     def found(self, what: str, **body: Any) -> list[dict[str, Any]]:
-        response = httpx.post(f"{self.api}/{what}/filter", json=body, timeout=30).raise_for_status()
-        rows: list[dict[str, Any]] = response.json()
+        rows: list[dict[str, Any]] = asking(self.api).post(f"/{what}/filter", json=body).json()
         return rows
 
     def start(self, name: str, **parameters: Any) -> str:
         (deployment,) = self.found("deployments", deployments={"name": {"any_": [name]}})
-        address = f"{self.api}/deployments/{deployment['id']}/create_flow_run"
         body = {"parameters": {"workspace": str(self.workspace.root), **parameters}}
-        made = httpx.post(address, json=body, timeout=30).raise_for_status().json()
+        made = asking(self.api).post(f"/deployments/{deployment['id']}/create_flow_run", json=body).json()
         return str(made["id"])
 
     def until(self, run: str, *states: str, seconds: float = PATIENCE_S) -> str:
         end = time.monotonic() + seconds
-        while (state := httpx.get(f"{self.api}/flow_runs/{run}", timeout=30).json()["state"])["name"] not in states:
+        while (state := asking(self.api).get(f"/flow_runs/{run}").json()["state"])["name"] not in states:
             assert state["name"] not in ("Failed", "Crashed"), state["message"]
             assert time.monotonic() < end, f"still {state['name']}"
             time.sleep(0.5)
         return str(state["name"])
 
     def resume(self, run: str) -> None:
-        httpx.post(f"{self.api}/flow_runs/{run}/resume", timeout=30).raise_for_status()
+        asking(self.api).post(f"/flow_runs/{run}/resume")
 
     def artifacts(self, run: str) -> dict[str, Any]:
         own = {"flow_run_id": {"any_": [run]}}

@@ -31,6 +31,7 @@ from tasks.review.rows import pseudonym
 from tasks.stage import Context, Shard, Stage
 from tasks.workspace import Workspace
 from tests import factory
+from tests.e2e.asking import asking
 from tests.e2e.command import PATIENCE_S
 
 pytestmark = pytest.mark.services
@@ -385,15 +386,14 @@ def test_killed_pushes_and_pulls_lose_and_double_nothing(stack: Stack) -> None:
 
 def test_the_worker_runs_a_push_that_the_prefect_ui_asks_for(stack: Stack) -> None:
     workspace, recipe = made_current(stack, "by-worker")
-    api = services.prefect_api_url(stack.home)
-    found = httpx.get(f"{api}/deployments/name/review-push/review-push").json()
-    run = httpx.post(
-        f"{api}/deployments/{found['id']}/create_flow_run", json={"parameters": {"workspace": str(workspace.root)}}
-    ).json()
+    prefect = asking(services.prefect_api_url(stack.home))
+    found = prefect.get("/deployments/name/review-push/review-push").json()
+    body = {"parameters": {"workspace": str(workspace.root)}}
+    run = prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body).json()
     deadline, state = time.monotonic() + PATIENCE_S, ""
     while state not in ("COMPLETED", "FAILED", "CRASHED") and time.monotonic() < deadline:
         time.sleep(0.5)
-        state = httpx.get(f"{api}/flow_runs/{run['id']}").json()["state"]["type"]
+        state = prefect.get(f"/flow_runs/{run['id']}").json()["state"]["type"]
     assert state == "COMPLETED"
     assert review.push(workspace, recipe, stack.server).unchanged == 14
 

@@ -5,10 +5,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from flows import services
+from tests.e2e.asking import asking
 
 pytestmark = pytest.mark.services
 
@@ -29,11 +29,11 @@ def test_a_day_in_the_life_of_the_services(home: Path, tmp_path: Path, monkeypat
     assert [s.state for s in services.status(home)] == ["running", "running", "stopped"]
     api = services.prefect_api_url(home)
     assert api == f"{started.prefect_url}/api"
-    deployed = httpx.post(f"{api}/deployments/filter", json={}).json()
+    deployed = asking(api).post("/deployments/filter", json={}).json()
     assert {d["name"] for d in deployed} == {
         "build", "review-push", "review-pull", "release", "reannotate", "review-round", "review-watch",
     }  # fmt: skip
-    automations = httpx.post(f"{api}/automations/filter", json={}).json()
+    automations = asking(api).post("/automations/filter", json={}).json()
     assert {a["name"] for a in automations} == {"quality round failed", "taxonomy changed"}
     assert {d["work_pool_name"] for d in deployed} == {services.POOL}
     assert "recipe" in next(d for d in deployed if d["name"] == "build")["parameter_openapi_schema"]["properties"]
