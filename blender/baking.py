@@ -24,12 +24,13 @@ from typing import Any
 
 import bmesh
 import bpy
+import flooring
 import numpy as np
 import relief
 from gloss import TABLE, passed, picture, through
 from nodes import fill, maths, node, vectors
 from scene import FLOOR, FLOOR_RADIUS, FLOOR_TEXTURE, OBJECT
-from vertices import baking, cleaner, grid, received
+from vertices import baking, cleaner, grid, received, target
 
 KEPT = "light.npz"
 LIGHT = "light"
@@ -64,7 +65,11 @@ def bake(scene: Any, job: dict[str, Any], folder: Path) -> None:
         }
         _keep(folder / KEPT, key(job), found)
     for thing in things:
-        show(thing, {name: found[f"{thing.name} {name}"] for name in NAMES if f"{thing.name} {name}" in found})
+        _put(thing, {name: found[f"{thing.name} {name}"] for name in NAMES if f"{thing.name} {name}" in found})
+        if thing.name == FLOOR:
+            flooring.picture(scene, job, folder, key(job), plain(thing.data.materials[0], thing))
+        slot = thing.material_slots[0]
+        slot.link, slot.material = "OBJECT", lit(thing.data.materials[0], thing)  # the traced one stays with the mesh
 
 
 def key(job: dict[str, Any]) -> str:
@@ -84,8 +89,57 @@ def diffuse(material: Any) -> bool:
     return not metal.is_linked and metal.default_value == 0.0
 
 
-def show(thing: Any, found: dict[str, np.ndarray]) -> None:
-    """Light an object by what was gathered for it. The traced material stays with its mesh."""
+def lit(material: Any, thing: Any) -> Any:
+    """A copy of a material whose diffuse part is emission by the baked light of `thing`."""
+    made = material.copy()
+    made.name = f"lit {material.name}"
+    made.cycles.emission_sampling = "NONE"  # what it gives to others is in their own light
+    tree, principled = made.node_tree, bsdf(made)
+    colour, shares = (flooring.looked_up(tree), []) if thing.name == FLOOR else _reflected(tree, principled, thing)
+    if table := bpy.data.images.get(f"{thing.name} {TABLE}"):
+        shares.append(passed(tree, principled, table))
+    if not traced(principled):
+        _emit(tree, colour, shares)
+        return made
+    base = principled.inputs["Base Color"]
+    for link in base.links:
+        tree.links.remove(link)
+    base.default_value = (0.0, 0.0, 0.0, 1.0)
+    fill(tree, principled, {"Emission Color": colour, "Emission Strength": _product(tree, shares)})
+    return made
+
+
+def plain(material: Any, thing: Any) -> Any:
+    """A copy of a material that emits what it reflects of the baked light of `thing`, gloss left out."""
+    made = material.copy()
+    tree = made.node_tree
+    _emit(tree, *_reflected(tree, bsdf(made), thing))
+    return made
+
+
+def _reflected(tree: Any, principled: Any, thing: Any) -> tuple[Any, list[Any]]:
+    """What the diffuse part of a surface reflects of the baked light of `thing`, without gloss: a colour, and the
+    share of it under relief, if there is relief."""
+    gathered = node(tree, "Attribute", attribute_name=LIGHT).outputs
+    normal, base = principled.inputs["Normal"], principled.inputs["Base Color"]
+    colour = base.links[0].from_socket if base.is_linked else tuple(base.default_value)[:3]
+    shares = []
+    if relief.LEAN in thing.data.attributes:
+        shares.append(relief.followed(tree, normal.links[0].from_socket, gathered["Alpha"]))
+    return vectors(tree, "MULTIPLY", colour, gathered["Color"]), shares
+
+
+def _emit(tree: Any, colour: Any, shares: list[Any]) -> None:
+    emission = node(tree, "Emission", {"Color": colour, "Strength": _product(tree, shares)}).outputs[0]
+    tree.links.new(emission, tree.get_output_node("CYCLES").inputs["Surface"])
+
+
+def _product(tree: Any, shares: list[Any]) -> Any:
+    return reduce(partial(maths, tree, "MULTIPLY"), shares) if shares else 1.0
+
+
+def _put(thing: Any, found: dict[str, np.ndarray]) -> None:
+    """Have the shaders of an object find what was gathered for it."""
     for name, values in found.items():
         if name == TABLE:
             picture(f"{thing.name} {TABLE}", values)
@@ -94,38 +148,6 @@ def show(thing: Any, found: dict[str, np.ndarray]) -> None:
         layer = thing.data.attributes.get(name) or thing.data.attributes.new(name, kind, "POINT")
         layer.data.foreach_set(field, values.ravel())
     thing.data.update()
-    slot = thing.material_slots[0]
-    slot.link = "OBJECT"
-    slot.material = lit(thing.data.materials[0], thing)
-
-
-def lit(material: Any, thing: Any) -> Any:
-    """A copy of a material whose diffuse part is emission by the baked light of `thing`."""
-    made = material.copy()
-    made.name = f"lit {material.name}"
-    made.cycles.emission_sampling = "NONE"  # what it gives to others is in their own light
-    tree, principled = made.node_tree, bsdf(made)
-    gathered = node(tree, "Attribute", attribute_name=LIGHT).outputs
-    normal, base = principled.inputs["Normal"], principled.inputs["Base Color"]
-    colour = base.links[0].from_socket if base.is_linked else tuple(base.default_value)[:3]
-    shares = []
-    if relief.LEAN in thing.data.attributes:
-        shares.append(relief.followed(tree, normal.links[0].from_socket, gathered["Alpha"]))
-    if table := bpy.data.images.get(f"{thing.name} {TABLE}"):
-        shares.append(passed(tree, principled, table))
-    shown = {
-        "Color": vectors(tree, "MULTIPLY", colour, gathered["Color"]),
-        "Strength": reduce(partial(maths, tree, "MULTIPLY"), shares) if shares else 1.0,
-    }
-    if not traced(principled):
-        emission = node(tree, "Emission", shown).outputs[0]
-        tree.links.new(emission, tree.get_output_node("CYCLES").inputs["Surface"])
-        return made
-    for link in base.links:
-        tree.links.remove(link)
-    base.default_value = (0.0, 0.0, 0.0, 1.0)
-    fill(tree, principled, {f"Emission {name}": value for name, value in shown.items()})
-    return made
 
 
 def _gathered(scene: Any, thing: Any, samples: int) -> dict[str, np.ndarray]:
@@ -135,7 +157,8 @@ def _gathered(scene: Any, thing: Any, samples: int) -> dict[str, np.ndarray]:
     material = mesh.materials[0]
     bumped = bsdf(material).inputs["Normal"].is_linked
     ways = relief.directions(thing)
-    with _white(material) as tilts, baking(scene, thing, LIGHT, max(1, samples // 2), BOUNCES):
+    target(mesh, LIGHT)
+    with _white(material) as tilts, baking(scene, thing, max(1, samples // 2), BOUNCES):
         straight = received(mesh)
         scene.cycles.seed += 1
         again = received(mesh)

@@ -9,11 +9,8 @@ Where diffuse light is traced, the picture is denoised as a whole, by Cycles.
 
 from typing import Any
 
-import bpy
-import numpy as np
 from baking import bsdf, traced
-from bpy_extras.object_utils import world_to_camera_view
-from mathutils import Vector
+from nearer import box
 from scene import FLOOR, OBJECT
 
 PASSES = {
@@ -23,8 +20,6 @@ PASSES = {
 CLEAN = ("use_pass_emit", "use_pass_environment")
 CUT, BACK = "cut to the object", "put back"
 """Labels of the nodes that keep of a light what lies around the object, and of those that give it its place again."""
-AROUND = 8
-"""Pixels around the object that the denoiser sees beside it."""
 
 
 def lobes(scene: Any, job: dict[str, Any]) -> dict[str, list[str]]:
@@ -46,32 +41,26 @@ def lobes(scene: Any, job: dict[str, Any]) -> dict[str, list[str]]:
 def apart(job: dict[str, Any]) -> bool:
     """Whether the traced light of a job can be told from its baked light."""
     built_in = not any(job["scene"][wanted].get("blend") for wanted in ("material", "floor"))
-    return bool(job["light"]) and built_in and job["denoise"] != "off"
+    return bool(job["light"]) and built_in
 
 
-def split(scene: Any, job: dict[str, Any], tree: Any, layers: Any) -> Any:
-    """The picture of a job for which `apart` holds, as a socket of the compositor's `tree`, from its
-    render `layers`."""
+def passes(scene: Any, job: dict[str, Any]) -> None:
+    """Have Cycles keep the passes that `split` needs, and denoise nothing itself."""
     scene.cycles.use_denoising = False
-    wanted = lobes(scene, job)
-    for name in (*CLEAN, *(name for lobe in wanted for name in PASSES[lobe])):
+    for name in (*CLEAN, *(name for lobe in lobes(scene, job) for name in PASSES[lobe])):
         setattr(scene.view_layers[0], name, True)
-    seen = {socket.name: socket for socket in layers.outputs}
+
+
+def split(scene: Any, job: dict[str, Any], tree: Any, seen: dict[str, Any]) -> Any:
+    """The picture of a job for which `apart` holds, as a socket of the compositor's `tree`, from the sockets of its
+    passes by name."""
     picture = _joined(tree, "ADD", seen["Emission"], seen["Environment"])
-    for lobe, things in wanted.items():
+    for lobe, things in lobes(scene, job).items():
         light = _joined(tree, "ADD", seen[f"{lobe} Direct"], seen[f"{lobe} Indirect"])
-        alone = things == [OBJECT]
-        if alone:
-            light = _labelled(tree, "Crop", CUT, light)
-        denoise = tree.nodes.new("CompositorNodeDenoise")
-        denoise.inputs["Quality"].default_value = job["denoise"].title()
-        denoise.inputs["Prefilter"].default_value = "None"
-        tree.links.new(light, denoise.inputs["Image"])
-        clean = denoise.outputs["Image"]
-        if alone:
-            clean = _labelled(tree, "Translate", BACK, clean)
+        if job["denoise"] != "off":
+            light = _clean(job, tree, light, alone=things == [OBJECT])
         # The colour comes first: the result is as large as the first of the two.
-        coloured = _joined(tree, "MULTIPLY", seen[f"{lobe} Color"], clean)
+        coloured = _joined(tree, "MULTIPLY", seen[f"{lobe} Color"], light)
         picture = _joined(tree, "ADD", picture, coloured)
     return picture
 
@@ -82,7 +71,9 @@ def follow(scene: Any) -> None:
     found = [node for node in tree.nodes if node.label in (CUT, BACK)] if tree else []
     if not found:
         return
-    x, y, width, height = _around(scene)
+    left, bottom, wide, high = box(scene)
+    x, width = _even(left, wide, scene.render.resolution_x)
+    y, height = _even(bottom, high, scene.render.resolution_y)
     # What is cut out comes back with its middle in that of the picture.
     right, up = x + width / 2 - scene.render.resolution_x / 2, y + height / 2 - scene.render.resolution_y / 2
     wanted = {CUT: {"X": x, "Y": y, "Width": width, "Height": height}, BACK: {"X": right, "Y": up}}
@@ -91,26 +82,23 @@ def follow(scene: Any) -> None:
             each.inputs[name].default_value = value
 
 
-def _around(scene: Any) -> tuple[int, int, int, int]:
-    """Left, bottom, width and height, in pixels, of what the object takes up in the picture; the whole picture where
-    some of it is behind the camera."""
-    width, height = scene.render.resolution_x, scene.render.resolution_y
-    thing = scene.objects[OBJECT]
-    bpy.context.view_layer.update()
-    corners = [world_to_camera_view(scene, scene.camera, thing.matrix_world @ Vector(c)) for c in thing.bound_box]
-    if min(corner.z for corner in corners) <= 0:
-        return 0, 0, width, height
-    sides = []
-    for axis, size in ((0, width), (1, height)):
-        low, high = (f(corner[axis] for corner in corners) * size for f in (min, max))
-        start = int(np.clip(np.floor(low) - AROUND, 0, size - 1))
-        stop = int(np.clip(np.ceil(high) + AROUND, start + 1, size))
-        # Odd by as much as the picture, so that it is moved by whole pixels.
-        start -= (stop - start - size) % 2 if start else 0
-        stop += (stop - start - size) % 2
-        sides.append((start, stop - start))
-    (x, wide), (y, high) = sides
-    return x, y, wide, high
+def _clean(job: dict[str, Any], tree: Any, light: Any, alone: bool) -> Any:
+    """The light without its noise; one that falls on the object `alone` is cut to what lies around it."""
+    if alone:
+        light = _labelled(tree, "Crop", CUT, light)
+    denoise = tree.nodes.new("CompositorNodeDenoise")
+    denoise.inputs["Quality"].default_value = job["denoise"].title()
+    denoise.inputs["Prefilter"].default_value = "None"
+    tree.links.new(light, denoise.inputs["Image"])
+    clean = denoise.outputs["Image"]
+    return _labelled(tree, "Translate", BACK, clean) if alone else clean
+
+
+def _even(start: int, length: int, size: int) -> tuple[int, int]:
+    """Start and length, one longer if need be, odd where `size` is, so that the cut is moved by whole pixels."""
+    if (length - size) % 2 == 0:
+        return start, length
+    return (start - 1, length + 1) if start else (start, length + 1 if length < size else length)
 
 
 def _labelled(tree: Any, kind: str, label: str, image: Any) -> Any:

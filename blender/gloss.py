@@ -5,7 +5,7 @@ from typing import Any
 import bpy
 import numpy as np
 from nodes import axes, maths, node, vector
-from vertices import baking, grid, received
+from vertices import baking, grid, received, target
 
 SLOPES, ROUGHNESSES = 64, 16
 TABLE = "gloss"
@@ -39,7 +39,8 @@ def through(scene: Any, principled: Any) -> np.ndarray | None:
     mesh.materials.append(material)
     square = bpy.data.objects.new(TABLE, mesh)
     scene.collection.objects.link(square)
-    with baking(scene, square, TABLE, 1, 0):
+    target(mesh, TABLE)
+    with baking(scene, square, 1, 0):
         seen = received(mesh, {"COLOR"})[:, 0].reshape(ROUGHNESSES, SLOPES)
     bpy.data.objects.remove(square)
     return np.ascontiguousarray(seen)

@@ -1,5 +1,6 @@
 """What comes out of a render: the picture, the mask from the same render and, if wanted, a painted twin."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import bpy
 import denoising
+import nearer
 from baking import lit
 from materials import MARKED, paint
 from scene import LABEL, OBJECT
@@ -22,18 +24,26 @@ def prepare(scene: Any, job: dict[str, Any]) -> None:
     settings = scene.render.image_settings
     settings.media_type, settings.file_format = "IMAGE", "PNG"
     settings.color_mode, settings.color_depth, settings.compression = "RGB", "8", COMPRESSION
+    if job["mask"]:
+        aov = scene.view_layers[0].aovs.add()
+        aov.name, aov.type = MARKED, "VALUE"
+    if denoising.apart(job):
+        denoising.passes(scene, job)
+    if not nearer.twice(job):
+        _compose(scene, job)
+
+
+def _compose(scene: Any, job: dict[str, Any], first: Path | None = None) -> None:
+    """How the passes become a picture and a mask; of frames in two renders, `first` is a file of the first one's."""
     apart = denoising.apart(job)
     if not (job["mask"] or apart):
         return
-    layer = scene.view_layers[0]
-    if job["mask"]:
-        aov = layer.aovs.add()
-        aov.name, aov.type = MARKED, "VALUE"
     tree = bpy.data.node_groups.new("outputs", "CompositorNodeTree")
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     layers = tree.nodes.new("CompositorNodeRLayers")
-    layers.scene, layers.layer = scene, layer.name
-    picture = denoising.split(scene, job, tree, layers) if apart else layers.outputs["Image"]
+    layers.scene, layers.layer = scene, scene.view_layers[0].name
+    seen = nearer.joined(job, tree, layers, first) if first else {s.name: s for s in layers.outputs}
+    picture = denoising.split(scene, job, tree, seen) if apart else seen["Image"]
     tree.links.new(picture, tree.nodes.new("NodeGroupOutput").inputs[0])
     if job["mask"]:
         mask = tree.nodes.new("CompositorNodeOutputFile")
@@ -42,7 +52,7 @@ def prepare(scene: Any, job: dict[str, Any]) -> None:
         mask.format.color_mode, mask.format.color_depth, mask.format.compression = "BW", "8", COMPRESSION
         mask.save_as_render = False  # raw values: no view transform touches the mask
         mask.file_output_items.new("FLOAT", MASK)
-        tree.links.new(layers.outputs[MARKED], mask.inputs[0])
+        tree.links.new(seen[MARKED], mask.inputs[0])
     scene.compositing_node_group = tree
     scene.render.use_compositing = True
 
@@ -54,24 +64,30 @@ def render(scene: Any, job: dict[str, Any], folder: Path) -> dict[str, Path]:
     """
     for old in folder.glob("now*"):
         old.unlink()
-    denoising.follow(scene)
+    picture = _written(scene, job, folder, "now.png")
     made = {}
-    if job["mask"] and job["pair"] == "two":
-        with _painted(scene):
-            made[".marked.png"] = _written(scene, folder / "nowmarked.png")
-    if job["mask"]:
-        node = scene.compositing_node_group.nodes[MASK]
-        node.directory, node.file_name = str(folder), "nowmask"
-    picture = _written(scene, folder / "now.png")
     if job["mask"]:
         made[".mask.png"] = next(iter(folder.glob("nowmask*")), folder / "nowmask.png")
+        if job["pair"] == "two":
+            with _painted(scene):
+                made[".marked.png"] = _written(scene, job, folder, "nowmarked.png")
     return made | {".png": picture}
 
 
-def _written(scene: Any, path: Path) -> Path:
-    scene.render.filepath = str(path)
-    bpy.ops.render.render(write_still=True)
-    return path
+def _written(scene: Any, job: dict[str, Any], folder: Path, name: str) -> Path:
+    with contextlib.ExitStack() as stack:
+        if nearer.twice(job):
+            first = nearer.whole(scene, job, folder)
+            if scene.compositing_node_group is None:
+                _compose(scene, job, first)
+            stack.enter_context(nearer.around(scene, job))
+        denoising.follow(scene)
+        if job["mask"]:
+            node = scene.compositing_node_group.nodes[MASK]
+            node.directory, node.file_name = str(folder), "nowmask"
+        scene.render.filepath = str(folder / name)
+        bpy.ops.render.render(write_still=True)
+    return folder / name
 
 
 @contextmanager

@@ -19,8 +19,7 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
     render.threads_mode, render.threads = "FIXED", job["threads"]
     render.dither_intensity = 0.0
     devices.choose(scene, job["device"])
-    cycles.use_sample_subset, cycles.sample_offset, cycles.sample_subset_length = True, SKIPPED, job["samples"]
-    cycles.samples = SKIPPED + job["samples"]
+    sample(scene, 0, job["samples"])
     cycles.seed = job["seed"] % 2**31
     cycles.use_adaptive_sampling = False
     cycles.sampling_pattern = "BLUE_NOISE"  # an error that neighbours do not share is the easiest to remove
@@ -33,3 +32,10 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
         cycles.denoiser = "OPENIMAGEDENOISE"
         cycles.denoising_quality = job["denoise"].upper()
         cycles.denoising_prefilter = "FAST"
+
+
+def sample(scene: Any, first: int, count: int) -> None:
+    """Take so many samples of the sequence, from the `first` of those that count."""
+    cycles = scene.cycles
+    cycles.use_sample_subset, cycles.sample_offset, cycles.sample_subset_length = True, SKIPPED + first, count
+    cycles.samples = SKIPPED + first + count

@@ -15,8 +15,8 @@ SAME = 0.5
 
 
 @contextmanager
-def baking(scene: Any, thing: Any, attribute: str, samples: int, bounces: int) -> Iterator[None]:
-    """Cycles set up to bake `thing` into a new colour attribute of its vertices."""
+def baking(scene: Any, thing: Any, samples: int, bounces: int) -> Iterator[None]:
+    """Cycles set up to bake `thing`."""
     cycles = scene.cycles
     wanted = {
         "seed": cycles.seed,
@@ -27,7 +27,6 @@ def baking(scene: Any, thing: Any, attribute: str, samples: int, bounces: int) -
     for each in scene.objects:
         each.select_set(each is thing)
     bpy.context.view_layer.objects.active = thing
-    thing.data.attributes.active_color = thing.data.attributes.new(attribute, "FLOAT_COLOR", "POINT")
     scene.render.use_persistent_data = False  # a bake after a render would come out empty
     try:
         for name, value in wanted.items():
@@ -37,6 +36,11 @@ def baking(scene: Any, thing: Any, attribute: str, samples: int, bounces: int) -
         for name, value in before.items():
             setattr(cycles, name, value)
         scene.render.use_persistent_data = True
+
+
+def target(mesh: Any, attribute: str) -> None:
+    """Have `received` bake into a new colour attribute of the vertices."""
+    mesh.attributes.active_color = mesh.attributes.new(attribute, "FLOAT_COLOR", "POINT")
 
 
 def received(mesh: Any, what: Any = frozenset({"DIRECT", "INDIRECT"})) -> np.ndarray:

@@ -71,6 +71,11 @@ def whole(path: Path) -> bool:
         return False
 
 
+def full(folder: Path, job: dict[str, Any]) -> bool:
+    """Whether the disk has no room for another frame."""
+    return shutil.disk_usage(folder).free < 2 * job["width"] * job["height"] * 4
+
+
 def render(job: dict[str, Any], folder: Path) -> int:
     output = folder / job["output"]
     output.mkdir(parents=True, exist_ok=True)
@@ -105,9 +110,9 @@ def render(job: dict[str, Any], folder: Path) -> int:
         made = outputs.render(scene, job, output)
         for temporary in made.values():
             if not whole(temporary):
-                full = shutil.disk_usage(output).free < 2 * job["width"] * job["height"] * 4
-                say(error=f"{temporary.name}: not written whole" + (": No space left on device" if full else ""))
-                return DISK_FULL if full else 1
+                no_room = full(folder, job)
+                say(error=f"{temporary.name}: not written whole" + (": No space left on device" if no_room else ""))
+                return DISK_FULL if no_room else 1
         for suffix, temporary in made.items():
             os.replace(temporary, output / f"{number:05d}{suffix}")
         say(
@@ -133,10 +138,16 @@ def main() -> int:
     path = Path(arguments[0]).resolve()
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     try:
-        return render(json.loads(path.read_text()), path.parent)
+        job = json.loads(path.read_text())
+        return render(job, path.parent)
     except OSError as e:
         say(error=str(e))
         return DISK_FULL if e.errno == DISK_FULL else 1
+    except RuntimeError as e:  # what Blender says of a file that it could not write
+        if not full(path.parent, job):
+            raise
+        say(error=f"{' '.join(str(e).split())}: No space left on device")
+        return DISK_FULL
 
 
 if __name__ == "__main__":
