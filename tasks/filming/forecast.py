@@ -24,13 +24,15 @@ BITS_PER_PIXEL = 0.12
 """H.264 at CRF 18 on these clips, measured on the demo; half for every 6 steps of CRF."""
 SECONDS_PER_START = 1.5
 SECONDS_PER_FRAME = 0.02
-SECONDS_PER_MEGASAMPLE = {"traced": 2.4, "baked": 1.4}
+SECONDS_PER_MEGASAMPLE = {"traced": 2.4, "baked": 1.0}
 SECONDS_PER_LIGHT_SAMPLE = 2.0
+SECONDS_PER_FLOOR_MEGAPIXEL = 30.0
 SECONDS_PER_DENOISED_MEGAPIXEL = 1.9
 SECONDS_PER_ENCODED_MEGAPIXEL = 0.3
-"""CPU seconds, fitted to Cycles with one thread on a two-core Xeon machine that was busy with other work, three scenes
+"""CPU seconds, fitted to Cycles with one thread on a two-core Xeon machine that was busy with other work, six scenes
 at 96x54 to 640x360 with 1 to 8 samples; encoding is that of a pair, marking included. An idle machine needs a third
-less. A start has Blender's own, the scene of an object of some 25,000 vertices, and the metering of the exposure."""
+less. A picture of the floor is made once per orbit, the larger the larger a frame is. A start has Blender's own, the
+scene of an object of some 25,000 vertices, and the metering of the exposure."""
 SECONDS_PER_IMAGE = 0.35
 """CPU seconds from file to release with measured descriptions, of the 488 images of recipes/real-images.yaml."""
 BYTES_PER_IMAGE_PIXEL = 0.7
@@ -175,7 +177,9 @@ def frame_seconds(want: Render) -> float:
     renders = SECONDS_PER_MEGASAMPLE["baked" if light else "traced"] * want.samples
     renders += SECONDS_PER_DENOISED_MEGAPIXEL * (want.denoise != "off")
     frame = SECONDS_PER_FRAME + pixels * (renders * (2 if want.pair == "two" else 1) + SECONDS_PER_ENCODED_MEGAPIXEL)
-    return frame + SECONDS_PER_LIGHT_SAMPLE * light / want.orbit_frames
+    if not light:
+        return frame
+    return frame + (SECONDS_PER_LIGHT_SAMPLE * light + SECONDS_PER_FLOOR_MEGAPIXEL * pixels) / want.orbit_frames
 
 
 def expected(recipe: Recipe, count: int) -> Views:

@@ -66,6 +66,7 @@ def test_the_pictures_do_not_depend_on_the_process(tmp_path: Path) -> None:
         frames = blender.run(job, tmp_path / name)
         seen.append([frames.picture(n) for n in range(2)])
     assert (np.array(seen) == seen[0]).all()
+    assert len(list((tmp_path / "one").glob("floor-*.exr"))) == 1
     kept = tmp_path / "one" / "light.npz"
     with np.load(kept) as light:
         assert {"object light", "object lean", "object gloss", "floor light", "floor lean"} <= set(light.files)
@@ -74,6 +75,22 @@ def test_the_pictures_do_not_depend_on_the_process(tmp_path: Path) -> None:
     blender.run(again, tmp_path / "one")
     with np.load(kept) as other, np.load(tmp_path / "restarted" / "light.npz") as light:
         assert str(other["key"]) != str(light["key"]), "light of another job is not taken"
+    assert len(list((tmp_path / "one").glob("floor-*.exr"))) == 2, "nor is its floor"
+
+
+def test_a_floor_that_reaches_the_horizon(tmp_path: Path) -> None:
+    pictures = []
+    for name, over in (("traced", {"light": 0, "samples": 256}), ("baked", {"light": LIGHT, "samples": 64})):
+        low = prepare(tmp_path / name, looks("raw-clay", "planks"), cameras=[[2.4, 0.6, 0.35]], **over)
+        pictures.append(blender.run(low, tmp_path / name).picture(0))
+    traced, baked = pictures
+    assert psnr(traced, baked) > 34
+    assert np.abs((traced.astype(float) - baked).mean(axis=(0, 1))).max() < 1.5
+
+
+def test_the_samples_of_both_renders_count(tmp_path: Path) -> None:
+    job = prepare(tmp_path, looks("terracotta", "asphalt"), light=2, samples=2, max_frames=1)
+    assert {0, 128, 255} >= set(np.unique(blender.run(job, tmp_path).mask(0)).tolist()) > {0, 255}
 
 
 @pytest.mark.parametrize(
