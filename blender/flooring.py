@@ -22,7 +22,7 @@ from typing import Any
 import bpy
 import numpy as np
 from nodes import node
-from scene import FLOOR, FLOOR_RADIUS, FLOOR_TEXTURE, SENSOR_MM
+from scene import FLOOR, FLOOR_RADIUS, FLOOR_TEXTURE, OBJECT, SENSOR_MM
 from vertices import baking
 
 PICTURE = "floor picture"
@@ -31,14 +31,17 @@ DENSITY = 1.5
 """Texels per pixel where the object stands. More are dearer and no better, fewer blur the grain."""
 LARGEST = 4096
 """Texels of a side."""
+TILE = 1024
+"""Texels of a side that are baked at a time, at most: a bake takes 180 bytes for each."""
 SAMPLES = 4
 """Places in a texel that are looked at."""
 BEYOND = 0.04
 """Share of the picture, around its edge, for what no camera sees: mirrors do."""
 
 
-def lay(thing: Any, job: dict[str, Any]) -> int:
-    """Map the floor to its picture. Returns how many texels a side of that has."""
+def lay(thing: Any, job: dict[str, Any]) -> tuple[int, int]:
+    """Map the floor to the tiles of its picture, from (0, 0) on. Returns how many a side has, and how many texels they
+    have in turn."""
     mesh = thing.data
     places = np.empty((len(mesh.vertices), 3), np.float32)
     mesh.vertices.foreach_get("co", places.ravel())
@@ -48,14 +51,16 @@ def lay(thing: Any, job: dict[str, Any]) -> int:
     seen = distance * away / (distance + away)
     squeezed = np.where(away <= far, seen, reach * (1 + BEYOND * (1 - far / away)))
     side = 2 * reach * (1 + BEYOND)
-    at = places[:, :2] / FLOOR_TEXTURE * (squeezed / away / side)[:, None] + 0.5
+    pixel = distance * SENSOR_MM / job["focal_mm"] / job["width"]
+    texels = min(int(np.ceil(side / pixel * DENSITY)), LARGEST)
+    tiles = -(-texels // TILE)
+    at = (places[:, :2] / FLOOR_TEXTURE * (squeezed / away / side)[:, None] + 0.5) * tiles
     corners = np.empty(len(mesh.loops), np.int32)
     mesh.loops.foreach_get("vertex_index", corners)
     layer = mesh.uv_layers.get(PICTURE) or mesh.uv_layers.new(name=PICTURE)
     layer.data.foreach_set("uv", np.ascontiguousarray(at[corners], np.float32).ravel())
     mesh.uv_layers.active = layer
-    pixel = distance * SENSOR_MM / job["focal_mm"] / job["width"]
-    return min(int(np.ceil(side / pixel * DENSITY)), LARGEST)
+    return tiles, -(-texels // tiles)
 
 
 def farthest(job: dict[str, Any]) -> float:
@@ -80,16 +85,22 @@ def farthest(job: dict[str, Any]) -> float:
 
 def picture(scene: Any, job: dict[str, Any], folder: Path, key: str, shown: Any) -> None:
     """Have the image `PICTURE` show the lit floor. `shown` is a material that shows it all by emission, `key` stands
-    for what its looks depend on: the image of an earlier process is taken as it is."""
+    for what its looks depend on: tiles of an earlier process are taken as they are."""
     thing = scene.objects[FLOOR]
-    size = lay(thing, job)
-    decisive = [key, size, *(job[name] for name in ("cameras", "look_at", "focal_mm"))]
-    path = folder / f"floor-{hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]}.exr"
-    if not path.exists():
-        _bake(scene, thing, shown, size, path)
-    image = bpy.data.images.load(str(path))
-    image.name = PICTURE
+    tiles, size = lay(thing, job)
+    decisive = [key, tiles, size, *(job[name] for name in ("cameras", "look_at", "focal_mm"))]
+    name = f"floor-{hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]}"
+    numbers = {1001 + 10 * y + x: (x, y) for y in range(tiles) for x in range(tiles)}
+    files = {number: folder / f"{name}.{number}.exr" for number in numbers}
+    missing = {numbers[number]: path for number, path in files.items() if not path.exists()}
+    if missing:
+        _bake(scene, thing, shown, size, missing)
+    image = bpy.data.images.load(str(files.pop(1001)))
+    image.name, image.source = PICTURE, "TILED"
+    image.filepath = str(folder / f"{name}.<UDIM>.exr")
     image.colorspace_settings.name = "Non-Color"
+    for number in files:
+        image.tiles.new(number)
 
 
 def looked_up(tree: Any) -> Any:
@@ -99,28 +110,36 @@ def looked_up(tree: Any) -> Any:
     return found.outputs["Color"]
 
 
-def _bake(scene: Any, thing: Any, shown: Any, size: int, path: Path) -> None:
-    image = bpy.data.images.new("baked", size, size, float_buffer=True, alpha=False)
+def _bake(scene: Any, thing: Any, shown: Any, size: int, wanted: dict[tuple[int, int], Path]) -> None:
+    """Bake tiles of `size` x `size` texels into files."""
+    image = bpy.data.images.new("tile", size, size, float_buffer=True, alpha=False)
     image.colorspace_settings.name = "Non-Color"
-    target = node(shown.node_tree, "TexImage", image=image)
-    shown.node_tree.nodes.active = target
+    shown.node_tree.nodes.active = node(shown.node_tree, "TexImage", image=image)
     slot = thing.material_slots[0]
     slot.link, slot.material = "OBJECT", shown
-    with baking(scene, thing, SAMPLES, 0):
-        bpy.ops.object.bake(type="EMIT", target="IMAGE_TEXTURES", margin=0)
-    print(f"baked {thing.name}: a picture of {size} x {size}", flush=True)
+    layer = thing.data.uv_layers[PICTURE]
+    laid = np.empty((len(layer.data), 2), np.float32)
+    layer.data.foreach_get("uv", laid.ravel())
     settings = scene.render.image_settings
     before = {name: getattr(settings, name) for name in ("file_format", "color_mode", "color_depth", "compression")}
-    new = path.with_suffix(".new.exr")
+    scene.objects[OBJECT].hide_render = True
     try:
         settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGB", "16"
         settings.exr_codec = "NONE"
-        image.save_render(str(new), scene=scene)
+        for place, path in wanted.items():
+            layer.data.foreach_set("uv", (laid - np.float32(place)).ravel())
+            with baking(scene, thing, SAMPLES, 0):
+                bpy.ops.object.bake(type="EMIT", target="IMAGE_TEXTURES", margin=0)
+            print(f"baked {thing.name}: {path.name}, {size} x {size}", flush=True)
+            new = path.with_suffix(".new.exr")
+            image.save_render(str(new), scene=scene)
+            os.replace(new, path)
     finally:
+        layer.data.foreach_set("uv", laid.ravel())
+        scene.objects[OBJECT].hide_render = False
         for name, value in before.items():
             setattr(settings, name, value)
-    bpy.data.images.remove(image)
-    os.replace(new, path)
+        bpy.data.images.remove(image)
 
 
 def _distance(job: dict[str, Any]) -> float:
