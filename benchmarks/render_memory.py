@@ -7,6 +7,7 @@ per 100 frames is fitted over all frames after the 50th.
 import argparse
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def main() -> None:
     options = parser.parse_args()
     frames = 150 if options.quick else 500
     shutil.rmtree(ROOT, ignore_errors=True)
-    wanted = job(options.scene, ROOT, render(options.scene, width=96, height=54, samples=1, fps=90), frames)
+    wanted = job(options.scene, ROOT, render(options.scene, width=96, height=54, samples=2, fps=90), frames)
+    wanted = replace(wanted, light=1)  # baked, as that of larger pictures: two renders a frame, a picture of the floor
     readings: list[tuple[int, float]] = []
     done = threading.Event()
     watch = threading.Thread(target=read, args=(readings, done))

@@ -4,13 +4,14 @@ While the camera goes round, object, floor and sky stand still, so the light tha
 frames; to look for it anew in every pixel costs most of a frame's noise. So it is gathered once, at the vertices, and
 each frame shows as emission what the diffuse part of a surface reflects of it:
 
-    base colour x light x what the gloss lets through (gloss.py)
+    base colour x light x its share under relief (relief.py) x what the gloss lets through (gloss.py)
 
 The light holds all bounces, what mirrors throw included, so mirrored and bounced rays end well at such a surface too.
-Gloss, sheen and coat are still traced. Where relief bends the normal, the light follows it (relief.py). Metals, even in
-part, and materials of .blend files stay as they are, wholly traced.
+Of the floor, all but the last is a picture (flooring.py). Gloss, sheen and coat are still traced. Metals, even in part,
+and materials of .blend files stay as they are, wholly traced.
 
-The light of a job is kept beside it: a process that goes on with the job must show the same.
+The light of a job and the picture of its floor are kept beside it: a process that goes on with the job must show the
+same.
 """
 
 import hashlib
@@ -95,7 +96,8 @@ def lit(material: Any, thing: Any) -> Any:
     made.name = f"lit {material.name}"
     made.cycles.emission_sampling = "NONE"  # what it gives to others is in their own light
     tree, principled = made.node_tree, bsdf(made)
-    colour, shares = (flooring.looked_up(tree), []) if thing.name == FLOOR else _reflected(tree, principled, thing)
+    pictured = flooring.looked_up(tree) if thing.name == FLOOR else None
+    colour, shares = (pictured, []) if pictured else _reflected(tree, principled, thing)
     if table := bpy.data.images.get(f"{thing.name} {TABLE}"):
         shares.append(passed(tree, principled, table))
     if not traced(principled):

@@ -7,10 +7,11 @@ touched. Guiding pictures of albedo and normals would do harm: they hold the edg
 Where diffuse light is traced, the picture is denoised as a whole, by Cycles.
 """
 
+from functools import partial
 from typing import Any
 
 from baking import bsdf, traced
-from nearer import box
+from nearer import Mean, Passes, box
 from scene import FLOOR, OBJECT
 
 PASSES = {
@@ -30,7 +31,9 @@ def lobes(scene: Any, job: dict[str, Any]) -> dict[str, list[str]]:
         surface = bsdf(scene.objects[name].data.materials[0])
         there, metal = traced(surface), surface.inputs["Metallic"]
         # A metal in part is diffuse for the rest, and one that is painted for a pair of two renders under the paint.
-        bare = "Metallic" in there and (job["pair"] == "two" or metal.is_linked or metal.default_value < 1.0)
+        bare = "Metallic" in there and (
+            (job["pair"] == "two" and name == OBJECT) or metal.is_linked or metal.default_value < 1.0
+        )
         if there - {"Sheen Weight"}:
             found.setdefault("Glossy", []).append(name)
         if bare or "Sheen Weight" in there:
@@ -51,18 +54,26 @@ def passes(scene: Any, job: dict[str, Any]) -> None:
         setattr(scene.view_layers[0], name, True)
 
 
-def split(scene: Any, job: dict[str, Any], tree: Any, seen: dict[str, Any]) -> Any:
-    """The picture of a job for which `apart` holds, as a socket of the compositor's `tree`, from the sockets of its
-    passes by name."""
-    picture = _joined(tree, "ADD", seen["Emission"], seen["Environment"])
+def split(scene: Any, job: dict[str, Any], tree: Any, mean: Mean) -> Any:
+    """The picture of a job for which `apart` holds, as a socket of the compositor's `tree`, from the `mean` over its
+    renders."""
+    picture = mean(lambda seen: _joined(tree, "ADD", seen["Emission"], seen["Environment"]))
     for lobe, things in lobes(scene, job).items():
-        light = _joined(tree, "ADD", seen[f"{lobe} Direct"], seen[f"{lobe} Indirect"])
+        mirrored = mean(partial(_mirrored, tree, lobe))
         if job["denoise"] != "off":
-            light = _clean(job, tree, light, alone=things == [OBJECT])
-        # The colour comes first: the result is as large as the first of the two.
-        coloured = _joined(tree, "MULTIPLY", seen[f"{lobe} Color"], light)
-        picture = _joined(tree, "ADD", picture, coloured)
+            colour = mean(lambda seen, name=f"{lobe} Color": seen[name])
+            light = _joined(tree, "DIVIDE", mirrored, colour)  # nothing by nothing is nothing
+            # The colour comes first: the result is as large as the first of the two.
+            mirrored = _joined(tree, "MULTIPLY", colour, _clean(job, tree, light, alone=things == [OBJECT]))
+        picture = _joined(tree, "ADD", picture, mirrored)
     return picture
+
+
+def _mirrored(tree: Any, lobe: str, seen: Passes) -> Any:
+    """What a lobe mirrors in one render. Its passes are means over the samples that hit it, and so are no means to
+    be mixed with those of another render before they are multiplied."""
+    light = _joined(tree, "ADD", seen[f"{lobe} Direct"], seen[f"{lobe} Indirect"])
+    return _joined(tree, "MULTIPLY", seen[f"{lobe} Color"], light)
 
 
 def follow(scene: Any) -> None:

@@ -1,11 +1,11 @@
 """The lit floor as a picture of itself, made once per orbit.
 
-What a floor without gloss shows under baked light is the same from everywhere: pattern, relief and light in one colour.
-To work its pattern out for every sample of every frame is up to half of a frame, and its finest grain, smaller than a
-pixel, is most of what is left of noise around the object. So it is baked into a picture whose texels are the mean of
-what lies in them, and frames look it up.
+What a floor shows under baked light, gloss left out, is the same from everywhere: pattern, relief and light in one
+colour. To work its pattern out for every sample of every frame is up to half of a frame, and its finest grain, smaller
+than a pixel, is most of what is left of noise around the object. So it is baked into a picture whose texels are the
+mean of what lies in them, and frames look it up.
 
-The texels are as fine as the pixels of the job are on the floor:
+The texels follow the pixels of the job, as large as those are on the floor:
 
     q = p d / (d + |p|)
 
@@ -29,8 +29,8 @@ PICTURE = "floor picture"
 """Name of the image, and of the UV map by which it lies on the floor."""
 DENSITY = 1.5
 """Texels per pixel where the object stands. More are dearer and no better, fewer blur the grain."""
-LARGEST = 4096
-"""Texels of a side."""
+LARGEST = 8192
+"""Texels of a side, at 8 bytes each. A floor that takes more shows its pattern itself."""
 TILE = 1024
 """Texels of a side that are baked at a time, at most: a bake takes 180 bytes for each."""
 SAMPLES = 4
@@ -41,7 +41,7 @@ BEYOND = 0.04
 
 def lay(thing: Any, job: dict[str, Any]) -> tuple[int, int]:
     """Map the floor to the tiles of its picture, from (0, 0) on. Returns how many a side has, and how many texels they
-    have in turn."""
+    have in turn; no tiles where those would be more than `LARGEST`."""
     mesh = thing.data
     places = np.empty((len(mesh.vertices), 3), np.float32)
     mesh.vertices.foreach_get("co", places.ravel())
@@ -52,7 +52,9 @@ def lay(thing: Any, job: dict[str, Any]) -> tuple[int, int]:
     squeezed = np.where(away <= far, seen, reach * (1 + BEYOND * (1 - far / away)))
     side = 2 * reach * (1 + BEYOND)
     pixel = distance * SENSOR_MM / job["focal_mm"] / job["width"]
-    texels = min(int(np.ceil(side / pixel * DENSITY)), LARGEST)
+    texels = int(np.ceil(side / pixel * DENSITY))
+    if texels > LARGEST:
+        return 0, 0
     tiles = -(-texels // TILE)
     at = (places[:, :2] / FLOOR_TEXTURE * (squeezed / away / side)[:, None] + 0.5) * tiles
     corners = np.empty(len(mesh.loops), np.int32)
@@ -84,11 +86,13 @@ def farthest(job: dict[str, Any]) -> float:
 
 
 def picture(scene: Any, job: dict[str, Any], folder: Path, key: str, shown: Any) -> None:
-    """Have the image `PICTURE` show the lit floor. `shown` is a material that shows it all by emission, `key` stands
-    for what its looks depend on: tiles of an earlier process are taken as they are."""
+    """Have the image `PICTURE` show the lit floor, if it is not too large. `shown` is a material that shows it all by
+    emission, `key` stands for what its looks depend on: tiles of an earlier process are taken as they are."""
     thing = scene.objects[FLOOR]
     tiles, size = lay(thing, job)
-    decisive = [key, tiles, size, *(job[name] for name in ("cameras", "look_at", "focal_mm"))]
+    if not tiles:
+        return
+    decisive = [key, *(job[name] for name in ("cameras", "look_at", "focal_mm", "width", "height"))]
     name = f"floor-{hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]}"
     numbers = {1001 + 10 * y + x: (x, y) for y in range(tiles) for x in range(tiles)}
     files = {number: folder / f"{name}.{number}.exr" for number in numbers}
@@ -104,7 +108,9 @@ def picture(scene: Any, job: dict[str, Any], folder: Path, key: str, shown: Any)
 
 
 def looked_up(tree: Any) -> Any:
-    """What the picture shows at each place of the floor, a socket."""
+    """What the picture shows at each place of the floor, a socket; None without a picture."""
+    if PICTURE not in bpy.data.images:
+        return None
     where = node(tree, "UVMap", uv_map=PICTURE).outputs["UV"]
     found = node(tree, "TexImage", {"Vector": where}, image=bpy.data.images[PICTURE], extension="EXTEND")
     return found.outputs["Color"]

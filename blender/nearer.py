@@ -1,16 +1,19 @@
 """A frame in two renders: all of it with few samples, then what lies around the object with more.
 
-Under baked light floor and sky are nearly free of noise (see flooring.py), while edges, relief and gloss of the object
-are what a picture is looked at for. So most samples go there. Those of the second render are added to those of the
-first, and belong to the same sequence.
+Under baked light the rest is nearly free of noise where it is matt (see flooring.py), while edges, relief and gloss of
+the object are what a picture is looked at for. So most samples go there. Those of the second render are added to those
+of the first: both take their parts of one sequence.
 """
 
-from collections.abc import Iterator
+import errno
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import bpy
+import exr
 import numpy as np
 from renderer import sample
 from scene import OBJECT
@@ -21,6 +24,11 @@ AROUND = 8
 """Pixels around the object that are rendered with it."""
 WHOLE = "nowwhole.exr"
 """All passes of the first render."""
+
+Passes = dict[str, Any]
+"""Sockets of the compositor, by the name of the pass."""
+Mean = Callable[[Callable[[Passes], Any]], Any]
+"""Takes what makes a socket of the passes of one render, and gives the mean of what it makes of all renders."""
 
 
 def counts(job: dict[str, Any]) -> tuple[int, int]:
@@ -36,9 +44,9 @@ def twice(job: dict[str, Any]) -> bool:
 
 
 def whole(scene: Any, job: dict[str, Any], folder: Path) -> Path:
-    """Render all of a frame; its passes are in the file that is returned."""
+    """Render all of a frame; its passes are in the file that is returned. Raises OSError for a full disk."""
     everywhere, more = counts(job)
-    sample(scene, more, everywhere)
+    sample(scene, more, everywhere, job["samples"])
     render, settings = scene.render, scene.render.image_settings
     before = {name: getattr(settings, name) for name in ("color_mode", "color_depth", "compression")}
     render.filepath = str(folder / WHOLE)
@@ -51,13 +59,15 @@ def whole(scene: Any, job: dict[str, Any], folder: Path) -> Path:
         settings.media_type, settings.file_format = "IMAGE", "PNG"
         for name, value in before.items():
             setattr(settings, name, value)
+    if not exr.whole(folder / WHOLE):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), WHOLE)
     return folder / WHOLE
 
 
 @contextmanager
 def around(scene: Any, job: dict[str, Any]) -> Iterator[None]:
     """What is rendered is what lies around the object, with the rest of the samples."""
-    sample(scene, 0, counts(job)[1])
+    sample(scene, 0, counts(job)[1], job["samples"])
     render = scene.render
     x, y, width, height = box(scene)
     render.border_min_x, render.border_max_x = x / render.resolution_x, (x + width) / render.resolution_x
@@ -72,26 +82,27 @@ def around(scene: Any, job: dict[str, Any]) -> Iterator[None]:
         Path(first.filepath).unlink()
 
 
-def joined(job: dict[str, Any], tree: Any, layers: Any, first: Path) -> dict[str, Any]:
-    """The passes of both renders as one, sockets by name: of the second one the render `layers`, of the first the file.
+def joined(job: dict[str, Any], tree: Any, layers: Any, first: Path) -> Mean:
+    """The mean over both renders, by their samples: the second is the render `layers`, the first one in the file.
 
     Outside of its border the second render is empty, alpha included.
     """
     shown = tree.nodes.new("CompositorNodeImage")
     shown.image = bpy.data.images.load(str(first))
     shown.image.name = WHOLE
-    below = {socket.name: socket for socket in shown.outputs}
-    share = _node(tree, "Math", layers.outputs["Alpha"], counts(job)[1] / job["samples"], operation="MULTIPLY")
-    found = {}
-    for socket in layers.outputs:
-        if socket.enabled and socket.name in below:
-            kind, at = ("FLOAT", 2) if socket.type == "VALUE" else ("RGBA", 6)
-            mix = tree.nodes.new("ShaderNodeMix")
-            mix.data_type = kind
-            for place, one in ((0, share), (at, below[socket.name]), (at + 1, socket)):
-                tree.links.new(one, mix.inputs[place])
-            found[socket.name] = mix.outputs[0 if kind == "FLOAT" else 2]
-    return found
+    below, above = ({socket.name: socket for socket in node.outputs} for node in (shown, layers))
+    share = _node(tree, "Math", above["Alpha"], counts(job)[1] / job["samples"], operation="MULTIPLY")
+
+    def mean(make: Callable[[Passes], Any]) -> Any:
+        one, other = make(below), make(above)
+        mix = tree.nodes.new("ShaderNodeMix")
+        number = one.type == "VALUE"
+        mix.data_type, at, result = ("FLOAT", 2, 0) if number else ("RGBA", 6, 2)
+        for place, socket in ((0, share), (at, one), (at + 1, other)):
+            tree.links.new(socket, mix.inputs[place])
+        return mix.outputs[result]
+
+    return mean
 
 
 def _node(tree: Any, kind: str, one: Any, other: float, operation: str) -> Any:

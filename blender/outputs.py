@@ -42,8 +42,8 @@ def _compose(scene: Any, job: dict[str, Any], first: Path | None = None) -> None
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     layers = tree.nodes.new("CompositorNodeRLayers")
     layers.scene, layers.layer = scene, scene.view_layers[0].name
-    seen = nearer.joined(job, tree, layers, first) if first else {s.name: s for s in layers.outputs}
-    picture = denoising.split(scene, job, tree, seen) if apart else seen["Image"]
+    mean = nearer.joined(job, tree, layers, first) if first else lambda make: make({s.name: s for s in layers.outputs})
+    picture = denoising.split(scene, job, tree, mean) if apart else layers.outputs["Image"]
     tree.links.new(picture, tree.nodes.new("NodeGroupOutput").inputs[0])
     if job["mask"]:
         mask = tree.nodes.new("CompositorNodeOutputFile")
@@ -52,7 +52,7 @@ def _compose(scene: Any, job: dict[str, Any], first: Path | None = None) -> None
         mask.format.color_mode, mask.format.color_depth, mask.format.compression = "BW", "8", COMPRESSION
         mask.save_as_render = False  # raw values: no view transform touches the mask
         mask.file_output_items.new("FLOAT", MASK)
-        tree.links.new(seen[MARKED], mask.inputs[0])
+        tree.links.new(mean(lambda seen: seen[MARKED]), mask.inputs[0])
     scene.compositing_node_group = tree
     scene.render.use_compositing = True
 

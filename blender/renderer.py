@@ -6,8 +6,8 @@ import devices
 
 SKIPPED = 8
 """Samples of the sequence that are left out: Cycles puts the first one into the middle of every pixel, where it says
-nothing of the pixel's edges; among eight that costs half a decibel, among four up to two. The eight that follow are as
-even as the first eight would be."""
+nothing of the pixel's edges; among eight that costs half a decibel, among four up to two. Eight, because those that
+follow them are as even as the first eight would be."""
 
 
 def engine(scene: Any, job: dict[str, Any]) -> None:
@@ -19,7 +19,7 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
     render.threads_mode, render.threads = "FIXED", job["threads"]
     render.dither_intensity = 0.0
     devices.choose(scene, job["device"])
-    sample(scene, 0, job["samples"])
+    sample(scene, 0, job["samples"], job["samples"])
     cycles.seed = job["seed"] % 2**31
     cycles.use_adaptive_sampling = False
     cycles.sampling_pattern = "BLUE_NOISE"  # an error that neighbours do not share is the easiest to remove
@@ -34,8 +34,8 @@ def engine(scene: Any, job: dict[str, Any]) -> None:
         cycles.denoising_prefilter = "FAST"
 
 
-def sample(scene: Any, first: int, count: int) -> None:
-    """Take so many samples of the sequence, from the `first` of those that count."""
+def sample(scene: Any, first: int, count: int, total: int) -> None:
+    """Take so many samples of a sequence of `total`, from the `first` on; what a sequence is depends on its length."""
     cycles = scene.cycles
+    cycles.samples = SKIPPED + total
     cycles.use_sample_subset, cycles.sample_offset, cycles.sample_subset_length = True, SKIPPED + first, count
-    cycles.samples = SKIPPED + first + count

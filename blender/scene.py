@@ -1,4 +1,4 @@
-"""Builds the one scene of a job: the object on a floor, the sky around it, the camera, the outputs."""
+"""Builds the one scene of a job: the object on a floor, the sky around it, the camera."""
 
 from pathlib import Path
 from typing import Any

@@ -25,6 +25,8 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 BAD_JOB, PARENT_GONE, NO_DEVICE, DISK_FULL, WRONG_CALL = 2, 3, 4, 28, 64
+FRAME_BYTES = 80
+"""Of a pixel, at most."""
 PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -72,8 +74,8 @@ def whole(path: Path) -> bool:
 
 
 def full(folder: Path, job: dict[str, Any]) -> bool:
-    """Whether the disk has no room for another frame."""
-    return shutil.disk_usage(folder).free < 2 * job["width"] * job["height"] * 4
+    """Whether the disk has no room for another frame: all its passes lie there for a while (see nearer.py)."""
+    return shutil.disk_usage(folder).free < FRAME_BYTES * job["width"] * job["height"]
 
 
 def render(job: dict[str, Any], folder: Path) -> int:
@@ -106,6 +108,9 @@ def render(job: dict[str, Any], folder: Path) -> int:
     say(blender=bpy.app.version_string, device=device, build_s=round(time.perf_counter() - started, 3))
     for number in todo:
         wall, cpu = time.perf_counter(), time.process_time()
+        if full(output, job):
+            say(error=f"{output.name}: No space left on device")
+            return DISK_FULL
         scenery.aim(scene, job["cameras"][number], job["look_at"])
         made = outputs.render(scene, job, output)
         for temporary in made.values():

@@ -111,8 +111,8 @@ class Render(Section):
     fps: int = Field(30, ge=1, le=240)
     """Frames per second."""
     samples: int = Field(8, ge=1, le=65536)
-    """Cycles samples per pixel around the object, before denoising; under baked light the rest of the picture, which is
-    nearly free of noise, takes half of them. Twice as many bring the picture 1.5 dB nearer the truth."""
+    """Cycles samples per pixel around the object, before denoising; under baked light the rest of the picture takes
+    half of them. Twice as many bring the picture 1.5 dB nearer the truth."""
     denoise: Literal["off", "fast", "balanced", "high"] = "fast"
     """Quality of the OIDN denoiser."""
     bounces: int = Field(4, ge=0, le=64)

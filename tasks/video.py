@@ -61,6 +61,7 @@ def encode(path: Path, frames: Iterable[np.ndarray], fps: int, crf: int) -> int:
         pass  # ffmpeg died; its own words say why, below
     except BaseException:
         process.kill()
+        process.wait()
         raise
     errors = process.stderr.read().decode(errors="replace").strip()
     if process.wait() != 0 and os.strerror(errno.ENOSPC) in errors:

@@ -1,5 +1,6 @@
 """Archives of image sets, unpacked so that nothing in them can reach out of the folder or fill the disk."""
 
+import lzma
 import os
 import shutil
 import tarfile
@@ -19,7 +20,7 @@ SWELLING = 200
 """An archive may hold at most this many times its own size, and SPARE more: images hardly shrink when packed."""
 SPARE = 256 << 20
 KEPT = IMAGES | LABELS | {".names"}
-BROKEN = (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, RuntimeError, NotImplementedError)
+BROKEN = (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, RuntimeError)
 
 Member = tuple[str, int, IO[bytes]]
 
