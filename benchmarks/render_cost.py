@@ -39,7 +39,7 @@ VIEWS = 4
 """Of every scene: as many as the exposure is metered on. The first one is compared, the others are timed."""
 UNSEEN = {
     "renderer.py", "outputs.py", "worker.py", "devices.py", "baking.py", "relief.py", "gloss.py", "vertices.py",
-    "denoising.py", "flooring.py", "nearer.py",
+    "denoising.py", "flooring.py", "nearer.py", "exr.py",
 }  # fmt: skip
 """Parts of blender/ without a say in the common renders: those are kept when nothing but these changed."""
 
