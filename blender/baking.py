@@ -164,7 +164,7 @@ def _gathered(scene: Any, thing: Any, samples: int) -> dict[str, np.ndarray]:
         straight = received(mesh)
         scene.cycles.seed += 1
         again = received(mesh)
-        scene.cycles.samples = max(1, samples // 4)
+        scene.cycles.samples = max(1, samples // 8)
         sides = []
         for axis, way in relief.WAYS if bumped else ():
             tilts[axis].default_value = way
