@@ -1,6 +1,7 @@
 """Archives: unpacked once, and never a byte outside of the folder."""
 
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -68,3 +69,19 @@ def test_what_is_no_archive_or_not_there_is_one_sentence(tmp_path: Path) -> None
         archives.opened(tmp_path / "a.zip", tmp_path / "work", "sources.a")
     with pytest.raises(CallError, match=r"sources\.a: no such folder or archive"):
         archives.opened(tmp_path / "b.zip", tmp_path / "work", "sources.a")
+
+
+def test_an_archive_that_is_damaged_in_the_middle_is_one_sentence(tmp_path: Path) -> None:
+    noise = random.Random(0).randbytes(200_000)
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as out:
+        info = tarfile.TarInfo("a.jpg")
+        info.size = len(noise)
+        out.addfile(info, io.BytesIO(noise))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as packed:
+        packed.writestr("a.jpg", noise)
+    for name in ("a.tar.xz", "a.zip"):
+        content = bytearray((tmp_path / name).read_bytes())
+        content[500:600] = bytes(100)
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DefectoryError, match=rf"sources\.a: {name}: cannot be unpacked"):
+            archives.opened(tmp_path / name, tmp_path / "work", "sources.a")
