@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -56,13 +56,14 @@ def encode(path: Path, frames: Iterable[np.ndarray], fps: int, crf: int) -> int:
             process.stdin.write(np.ascontiguousarray(frame).tobytes())
             count += 1
             frame = next(iterator, None)
-        process.stdin.close()
     except BrokenPipeError:
         pass  # ffmpeg died; its own words say why, below
     except BaseException:
         process.kill()
         process.wait()
         raise
+    with suppress(BrokenPipeError):
+        process.stdin.close()
     errors = process.stderr.read().decode(errors="replace").strip()
     if process.wait() != 0 and os.strerror(errno.ENOSPC) in errors:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

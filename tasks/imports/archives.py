@@ -19,6 +19,8 @@ MOST_BYTES = 512 << 30
 SWELLING = 200
 """An archive may hold at most this many times its own size, and SPARE more: images hardly shrink when packed."""
 SPARE = 256 << 20
+PADDING = 1 << 20
+"""More than a tar archive has behind its last member."""
 KEPT = IMAGES | LABELS | {".names"}
 BROKEN = (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, RuntimeError)
 
@@ -97,6 +99,8 @@ def _members(source: Path) -> Iterator[Member]:
                 )
             if member.isreg() and _wanted(member.name) and (content := tar.extractfile(member)):
                 yield member.name, member.size, content
+        if tar.fileobj:
+            tar.fileobj.read(PADDING)  # to the end of what is packed, where its checksum is
 
 
 def _wanted(name: str) -> bool:
