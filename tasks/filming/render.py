@@ -27,7 +27,7 @@ MARK_RGB = (255, 0, 0)
 """The colour of the marking; a pixel is blended to it by the share of it that the defect covers."""
 PIXELS_PER_CORNER = 8e6
 """Samples in the pixels of an orbit that cost five times as much as one at every corner of object and floor."""
-LIGHT_SAMPLES = (6, 32)
+LIGHT_SAMPLES = (6, 24)
 """At every corner, at least and at most."""
 
 
