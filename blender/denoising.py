@@ -41,12 +41,6 @@ def lobes(scene: Any, job: dict[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def apart(job: dict[str, Any]) -> bool:
-    """Whether the traced light of a job can be told from its baked light."""
-    built_in = not any(job["scene"][wanted].get("blend") for wanted in ("material", "floor"))
-    return bool(job["light"]) and built_in
-
-
 def passes(scene: Any, job: dict[str, Any]) -> None:
     """Have Cycles keep the passes that `split` needs, and denoise nothing itself."""
     scene.cycles.use_denoising = False
@@ -55,8 +49,8 @@ def passes(scene: Any, job: dict[str, Any]) -> None:
 
 
 def split(scene: Any, job: dict[str, Any], tree: Any, mean: Mean) -> Any:
-    """The picture of a job for which `apart` holds, as a socket of the compositor's `tree`, from the `mean` over its
-    renders."""
+    """The picture of a job for which `nearer.apart` holds, as a socket of the compositor's `tree`, from the `mean`
+    over its renders."""
     picture = mean(lambda seen: _joined(tree, "ADD", seen["Emission"], seen["Environment"]))
     for lobe, things in lobes(scene, job).items():
         mirrored = mean(partial(_mirrored, tree, lobe))

@@ -31,6 +31,12 @@ Mean = Callable[[Callable[[Passes], Any]], Any]
 """Takes what makes a socket of the passes of one render, and gives the mean of what it makes of all renders."""
 
 
+def apart(job: dict[str, Any]) -> bool:
+    """Whether the traced light of a job can be told from its baked light."""
+    built_in = not any(job["scene"][wanted].get("blend") for wanted in ("material", "floor"))
+    return bool(job["light"]) and built_in
+
+
 def counts(job: dict[str, Any]) -> tuple[int, int]:
     """Samples per pixel of the whole frame, and how many more around the object; together those of the job."""
     everywhere = max(1, round(job["samples"] * SHARE))
@@ -39,8 +45,7 @@ def counts(job: dict[str, Any]) -> tuple[int, int]:
 
 def twice(job: dict[str, Any]) -> bool:
     """Whether the frames of a job are made of two renders: its light is baked, and there are samples to share out."""
-    built_in = not any(job["scene"][wanted].get("blend") for wanted in ("material", "floor"))
-    return bool(job["light"]) and built_in and counts(job)[1] > 0
+    return apart(job) and counts(job)[1] > 0
 
 
 def whole(scene: Any, job: dict[str, Any], folder: Path) -> Path:

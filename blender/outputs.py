@@ -1,8 +1,7 @@
 """What comes out of a render: the picture, the mask from the same render and, if wanted, a painted twin."""
 
-import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ def prepare(scene: Any, job: dict[str, Any]) -> None:
     if job["mask"]:
         aov = scene.view_layers[0].aovs.add()
         aov.name, aov.type = MARKED, "VALUE"
-    if denoising.apart(job):
+    if nearer.apart(job):
         denoising.passes(scene, job)
     if not nearer.twice(job):
         _compose(scene, job)
@@ -35,7 +34,7 @@ def prepare(scene: Any, job: dict[str, Any]) -> None:
 
 def _compose(scene: Any, job: dict[str, Any], first: Path | None = None) -> None:
     """How the passes become a picture and a mask; of frames in two renders, `first` is a file of the first one's."""
-    apart = denoising.apart(job)
+    apart = nearer.apart(job)
     if not (job["mask"] or apart):
         return
     tree = bpy.data.node_groups.new("outputs", "CompositorNodeTree")
@@ -75,7 +74,7 @@ def render(scene: Any, job: dict[str, Any], folder: Path) -> dict[str, Path]:
 
 
 def _written(scene: Any, job: dict[str, Any], folder: Path, name: str) -> Path:
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         if nearer.twice(job):
             first = nearer.whole(scene, job, folder)
             if scene.compositing_node_group is None:
