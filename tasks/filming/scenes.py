@@ -126,12 +126,13 @@ def check(orbit: Orbit, scene: Scene, vertices: np.ndarray, want: Render) -> Non
     forward = -away / np.linalg.norm(away, axis=1)[:, None]
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right, axis=1)[:, None]
-    offset = outer[None] - orbit.cameras[:, None]
-    x, y, depths = (np.einsum("fvd,fd->fv", offset, axis) for axis in (right, np.cross(right, forward), forward))
     half = SENSOR_MM / 2 / scene.focal_mm
-    aside = np.maximum(np.abs(x) / half, np.abs(y) / (half * want.height / want.width)) / np.maximum(depths, 1e-9)
-    if depths.min() <= 0 or aside.max() > 1:
-        raise BadInput("the object leaves the frame; raise render.room or lower render.focal_mm")
+    # Frame by frame: a fine mesh and a long orbit together do not fit in memory.
+    for camera, *axes in zip(orbit.cameras, right, np.cross(right, forward), forward, strict=True):
+        x, y, depth = (np.einsum("vd,d->v", outer - camera, axis) for axis in axes)
+        aside = np.maximum(np.abs(x) / half, np.abs(y) / (half * want.height / want.width)) / np.maximum(depth, 1e-9)
+        if depth.min() <= 0 or aside.max() > 1:
+            raise BadInput("the object leaves the frame; raise render.room or lower render.focal_mm")
 
 
 def clear_distance(points: np.ndarray, rise: float, half_width: float, half_height: float) -> float:

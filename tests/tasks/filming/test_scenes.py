@@ -1,6 +1,7 @@
 """Scenes are drawn within the recipe's ranges, and every orbit keeps the whole object in every picture."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -115,3 +116,16 @@ def test_a_scene_that_cannot_be_filmed_is_refused() -> None:
     close = scenes.Orbit((orbit.cameras - orbit.look_at) * 0.6 + orbit.look_at, orbit.look_at)
     with pytest.raises(BadInput, match=r"leaves the frame; raise render\.room"):
         scenes.check(close, scene, points, WANT)
+
+
+def test_a_fine_mesh_on_a_long_orbit_is_checked_in_little_memory() -> None:
+    ball = np.random.default_rng(0).normal(size=(1000, 3))
+    ball = ball / np.linalg.norm(ball, axis=1)[:, None] / 2 + [0, 0, 0.5]
+    want = Render(fps=100)
+    scene = scenes.choose(np.random.default_rng(1), want)
+    orbit = scenes.orbit(scene, ball, want)
+    tracemalloc.start()
+    scenes.check(orbit, scene, ball, want)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < orbit.cameras.nbytes * len(ball) / 10, "every point in every frame is never held at once"
