@@ -7,6 +7,7 @@ under the upper half.
 """
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from schemas.errors import BadInput
 Array = NDArray[np.float64]
 
 FLOOR_ALBEDO = 0.3
+WIDTH = 1024
+"""Wider pictures are reduced to this: nine smooth functions see no finer detail."""
+WANTED = "give an equirectangular .hdr or .exr"
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 SKIES: dict[str, tuple[float, ...]] = {
     "city": (0.5939, -0.1506, 0.3420, 0.2245, -0.1287, -0.2345, 0.2151, 0.3305, 0.0381),
@@ -39,12 +43,22 @@ def irradiance(coefficients: Array, normals: Array) -> Array:
 
 
 def coefficients(sky: str) -> Array:
-    """The nine radiance coefficients of a built-in sky or of an equirectangular .hdr or .exr file.
+    """The nine radiance coefficients of a built-in sky or of an equirectangular .hdr or .exr file, grey or in colour.
 
     Raises BadInput, in one sentence, for a file that is not such a picture or gives no light.
     """
     if sky in SKIES:
         return np.array(SKIES[sky])
+    try:
+        about = Path(sky).stat()
+    except OSError as e:
+        raise BadInput(f"environment {Path(sky).name}: cannot be read ({e.strerror}); {WANTED}") from None
+    return _of_file(sky, about.st_mtime_ns, about.st_size).copy()
+
+
+@lru_cache(maxsize=64)
+def _of_file(sky: str, mtime_ns: int, size: int) -> Array:
+    """Of the file as it was at a time: every orbit of every instance asks for its sky, and a large one takes long."""
     import cv2
 
     # OpenCV reads OpenEXR only where it is told to; the setting is looked up when the first such file is read.
@@ -54,8 +68,13 @@ def coefficients(sky: str) -> Array:
         picture = cv2.imread(sky, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         picture = None
-    if picture is None or picture.ndim != 3 or picture.shape[2] < 3:
-        raise BadInput(f"environment {name}: cannot be read as a colour picture; give an equirectangular .hdr or .exr")
+    if picture is None:
+        raise BadInput(f"environment {name}: cannot be read as a picture; {WANTED}")
+    height, width = picture.shape[:2]
+    if width > WIDTH:  # every pixel the mean of those it stands for: a small sun throws as much light as before
+        picture = cv2.resize(picture, (WIDTH, max(1, round(height * WIDTH / width))), interpolation=cv2.INTER_AREA)
+    if picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     return projected(picture[..., 2::-1].astype(np.float64), name)
 
 
@@ -72,7 +91,7 @@ def projected(picture: Array, name: str) -> Array:
     up = np.cos(polar)[:, None]
     level = float((radiance * solid * np.maximum(up, 0)).sum())
     if not np.isfinite(level) or level <= 0:
-        raise BadInput(f"environment {name}: gives no light from above; give an equirectangular .hdr or .exr")
+        raise BadInput(f"environment {name}: gives no light from above; {WANTED}")
     lit = np.where(up > 0, radiance, FLOOR_ALBEDO * level / np.pi) / level
     ring, rise = np.sin(polar)[:, None], np.broadcast_to(up, radiance.shape)
     towards = np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), rise], axis=-1)

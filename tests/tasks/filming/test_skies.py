@@ -60,6 +60,34 @@ def test_a_sky_of_ones_own_is_read(tmp_path: Path, suffix: str) -> None:
     )
 
 
+def test_a_grey_sky_lights_like_one_whose_colours_are_equal(tmp_path: Path) -> None:
+    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+    grey = np.random.default_rng(0).random((16, 32), np.float32)
+    for name, picture in {"grey": grey, "colours": np.repeat(grey[..., None], 3, axis=2)}.items():
+        assert cv2.imwrite(str(tmp_path / f"{name}.exr"), picture)
+    found, wanted = (skies.coefficients(str(tmp_path / f"{name}.exr")) for name in ("grey", "colours"))
+    assert found == pytest.approx(wanted)
+
+
+def test_a_large_sky_is_read_once_and_reduced_with_its_sun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sunny = np.full((700, 1400, 3), 0.1, np.float32)
+    sunny[300, 401] = 20_000  # the sun is one pixel
+    file = tmp_path / "large.hdr"
+    assert cv2.imwrite(str(file), sunny)
+    exact = skies.projected(sunny.astype(np.float64), "large")
+    sizes: list[tuple[int, ...]] = []
+    projected = skies.projected
+    monkeypatch.setattr(
+        skies, "projected", lambda picture, name: sizes.append(picture.shape) or projected(picture, name)
+    )
+    assert skies.coefficients(str(file)) == pytest.approx(exact, abs=0.02)
+    skies.coefficients(str(file))
+    assert sizes == [(512, 1024, 3)]
+    assert cv2.imwrite(str(file), sunny[:, :700])  # another picture of the same name
+    skies.coefficients(str(file))
+    assert len(sizes) == 2
+
+
 @pytest.mark.skipif(not HDRI.exists(), reason="the real HDRIs are not on this machine")
 def test_a_real_hdri_is_read() -> None:
     assert np.isfinite(skies.coefficients(str(HDRI))).all()
