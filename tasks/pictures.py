@@ -16,7 +16,8 @@ def jpeg(picture: np.ndarray, longest_side: int = LONGEST_SIDE) -> bytes:
     """JPEG of a picture, (H, W, 3) uint8 RGB, reduced to `longest_side` pixels."""
     scale = longest_side / max(picture.shape[:2])
     if scale < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        fy, fx = (max(scale, 1 / n) for n in picture.shape[:2])  # a very thin picture keeps one row or column
+        picture = cv2.resize(picture, None, fx=fx, fy=fy, interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(
         ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     )
