@@ -13,7 +13,9 @@ MIN_FACES = 4
 WELD_DIGITS = 6
 """Vertices that agree to so many decimals, at a longest side of 1, are one vertex."""
 SPECK = 0.001
-"""A body with less than this share of the area is dust from the modelling or scanning program."""
+"""A body with less than this share of the largest one's area is dust from the modelling or scanning program."""
+MAX_BODIES = 10_000
+"""Which of more bodies lie inside which others would take too long to find."""
 HOLE_EDGES = 16
 """A hole with at most so many edges, and a girth below `HOLE_GIRTH`, is closed; a larger one is meant."""
 HOLE_GIRTH = 0.15
@@ -133,42 +135,52 @@ def _bodies(name: str, mesh: Any, want: str, notes: list[str]) -> Any:
         raise BadInput(
             f"{name}: a soup of {len(mesh.faces)} triangles that hardly share an edge; join it to a surface first"
         )
-    area = mesh.area_faces
-    large = [g for g in groups if area[g].sum() >= SPECK * area.sum()]
+    area = np.array([mesh.area_faces[g].sum() for g in groups])
+    large = [g for g, size in zip(groups, area, strict=True) if size >= SPECK * area[0]]
     if len(large) < len(groups):
-        notes.append(f"{_number(len(groups) - len(large), 'speck')} of less than {SPECK:.1%} of the area dropped")
-    solids = _with_cavities(mesh, large)
-    if len(solids) > 1 and want == "one":
+        specks = _number(len(groups) - len(large), "speck")
+        notes.append(f"{specks} of less than {SPECK:.1%} of the largest body's area dropped")
+    if len(large) > MAX_BODIES:
         raise BadInput(
-            f"{name}: {len(solids)} separate bodies; "
+            f"{name}: {len(large):,} separate bodies are more than {MAX_BODIES:,}; join them, or delete what is not "
+            "the object"
+        )
+    # A closed shell inside another one is a cavity of that body, not a body of its own.
+    body = [around[0] if around else k for k, around in enumerate(_enclosing(mesh, large))]
+    count = len(set(body))
+    if count > 1 and want == "one":
+        raise BadInput(
+            f"{name}: {count} separate bodies; "
             "set `bodies: largest` to keep the largest or `bodies: all` to keep all of them"
         )
-    if len(solids) > 1 and want == "largest":
-        kept = float(area[solids[0]].sum() / sum(area[s].sum() for s in solids))
-        notes.append(f"largest of {len(solids)} bodies kept, {kept:.0%} of the area")
-        solids = solids[:1]
-    keep = np.sort(np.concatenate(solids))
+    if count > 1 and want == "largest":
+        mine = np.equal(body, 0)
+        kept = area[: len(large)][mine].sum() / area[: len(large)].sum()
+        notes.append(f"largest of {count} bodies kept, {kept:.0%} of the area")
+        large = [large[k] for k in np.flatnonzero(mine)]
+    keep = np.sort(np.concatenate(large))
     return mesh if len(keep) == len(mesh.faces) else mesh.submesh([keep], append=True, repair=False)
 
 
-def _with_cavities(mesh: Any, groups: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
-    """A closed shell inside another one is a cavity of that body, not a body of its own."""
-    outer: list[list[NDArray[np.int64]]] = []
-    for group in groups:
-        home = next((o for o in outer if _inside(mesh, group, o[0])), None)
-        if home is None:
-            outer.append([group])
-        else:
-            home.append(group)
-    return [np.concatenate(o) for o in outer]
-
-
-def _inside(mesh: Any, inner: NDArray[np.int64], outer: NDArray[np.int64]) -> bool:
-    small, big = mesh.triangles[inner].reshape(-1, 3), mesh.triangles[outer].reshape(-1, 3)
-    if (small.min(axis=0) <= big.min(axis=0)).any() or (small.max(axis=0) >= big.max(axis=0)).any():
-        return False
-    shells = [mesh.submesh([g], append=True, repair=False) for g in (inner, outer)]
-    return all(s.is_watertight for s in shells) and bool(shells[1].contains(shells[0].vertices[:8]).all())
+def _enclosing(mesh: Any, groups: list[NDArray[np.int64]]) -> list[list[int]]:
+    """For each shell, the larger ones that it lies inside, the largest first; an open one is inside of none and has
+    no inside."""
+    _, of_face = edges_of(np.asarray(mesh.faces))
+    twice = (np.bincount(of_face.ravel()) == 2)[of_face].all(axis=1)
+    closed = np.array([twice[g].all() for g in groups])
+    low, high = (np.array([f(mesh.triangles[g], axis=(0, 1)) for g in groups]) for f in (np.min, np.max))
+    around: list[list[int]] = [[] for _ in groups]
+    for k in np.flatnonzero(closed):
+        boxed = closed & (low > low[k]).all(axis=1) & (high < high[k]).all(axis=1)
+        inner = np.flatnonzero(boxed[k + 1 :]) + k + 1
+        if not len(inner):
+            continue
+        probes = [mesh.vertices[np.unique(mesh.faces[groups[i]])[:8]] for i in inner]
+        inside = mesh.submesh([groups[k]], append=True, repair=False).contains(np.concatenate(probes))
+        starts = np.cumsum([0, *(len(p) for p in probes[:-1])])
+        for i in inner[np.logical_and.reduceat(inside, starts)]:
+            around[i].append(int(k))
+    return around
 
 
 def _without_fins(mesh: Any, notes: list[str]) -> Any:
@@ -195,17 +207,22 @@ def _oriented(mesh: Any, notes: list[str]) -> Any:
     before = mesh.faces.copy()
     trimesh.repair.fix_winding(mesh)
     faces, groups = mesh.faces.copy(), _components(mesh)
-    for k, group in enumerate(groups):
-        shell = mesh.submesh([group], append=True, repair=False)
-        shell.apply_translation(-shell.centroid)
-        cavity = sum(_inside(mesh, group, g) for g in groups[:k]) % 2 == 1
-        if (shell.volume < 0) != cavity:
+    for group, around in zip(groups, _enclosing(mesh, groups), strict=True):
+        if (_volume(mesh, group) < 0) != (len(around) % 2 == 1):
             faces[group] = faces[group][:, ::-1]
     mesh = trimesh.Trimesh(mesh.vertices, faces, process=False)
     turned = int((_winding(before) != _winding(faces)).sum())
     if turned:
         notes.append(f"{_number(turned, 'face')} turned to look outward")
     return mesh
+
+
+def _volume(mesh: Any, group: NDArray[np.int64]) -> float:
+    """What a shell encloses, the cone over the rim of an open one counted in; negative if it is wound inward."""
+    corners = mesh.triangles[group]
+    middle = np.average(corners.mean(axis=1), axis=0, weights=mesh.area_faces[group] + np.finfo(float).tiny)
+    a, b, c = (corners - middle).transpose(1, 0, 2)
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 
 
 def _winding(faces: Any) -> NDArray[np.bool_]:

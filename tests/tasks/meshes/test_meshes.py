@@ -10,7 +10,7 @@ import pytest
 import trimesh
 
 from schemas.errors import BadInput
-from tasks.meshes import load
+from tasks.meshes import load, repair
 
 DATA = Path(__file__).parents[3] / "../shared/data/meshes"
 
@@ -18,6 +18,15 @@ DATA = Path(__file__).parents[3] / "../shared/data/meshes"
 def box(at: float = 0.0, size: float = 1.0) -> trimesh.Trimesh:
     return trimesh.creation.box(
         (size, size, 2 * size), transform=trimesh.transformations.translation_matrix([at, 0, 0])
+    )
+
+
+def boxes(count: int) -> trimesh.Trimesh:
+    """So many equal boxes in rows of ten."""
+    one, at = box(), np.arange(count)
+    places = np.stack([at % 10, at // 10 % 10, at // 100], axis=1) * 3.0
+    return trimesh.Trimesh(
+        (one.vertices + places[:, None]).reshape(-1, 3), (one.faces + 8 * at[:, None, None]).reshape(-1, 3)
     )
 
 
@@ -189,6 +198,23 @@ def test_several_bodies_as_the_recipe_says(tmp_path: Path, bodies: str, faces: i
     assert any("largest of 2 bodies" in n for n in notes) == (bodies == "largest")
 
 
+def test_more_bodies_than_a_thousandth_of_the_area_fits_into_are_bodies_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "grid.stl").write_bytes(written(boxes(1200), "stl"))
+    with pytest.raises(BadInput, match=r"grid\.stl: 1200 separate bodies; set `bodies: largest`"):
+        load(tmp_path / "grid.stl")
+    assert len(load(tmp_path / "grid.stl", "largest").shape.faces) == 12
+    assert len(load(tmp_path / "grid.stl", "all").shape.faces) == 12 * 1200
+
+
+def test_bodies_beyond_counting_are_refused_before_they_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "MAX_BODIES", 30)
+    (tmp_path / "grid.stl").write_bytes(written(boxes(31), "stl"))
+    with pytest.raises(BadInput, match=r"^grid\.stl: 31 separate bodies are more than 30; join them, or delete"):
+        load(tmp_path / "grid.stl", "all")
+
+
 def test_a_cavity_is_no_second_body_and_stays_hollow(tmp_path: Path) -> None:
     inner = trimesh.creation.icosphere(subdivisions=2, radius=0.5)
     inner.invert()
@@ -235,7 +261,7 @@ def test_specks_are_dropped(tmp_path: Path) -> None:
     loaded = load(tmp_path / "dusty.stl", "one")
     shape, notes = loaded.shape, list(loaded.notes)
     assert len(shape.faces) == 12
-    assert notes == ["1 speck of less than 0.1% of the area dropped"]
+    assert notes == ["1 speck of less than 0.1% of the largest body's area dropped"]
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real meshes are not here")
