@@ -34,6 +34,8 @@ APART = 1.3
 """Another defect stays this many radii away."""
 COARSE = 2_500
 """Samples among which exposed places are looked for."""
+AT_ONCE = 100
+"""So many of them are held against all samples at a time: all at once would take gigabytes."""
 WITNESSES = 7
 """Points that stand for a place when it is told from where it is seen."""
 EXPOSED = 0.5
@@ -176,24 +178,30 @@ def exposed(
     the surface within `radius` of it lies to one side (an integral invariant), less where that surface faces that way:
     0 on a plane and on a thin wall, 0.2 on a cube's edge, 0.4 at its corner and on the rim of a thin wall.
     """
-    from scipy.spatial import cKDTree
-
     pick = rng.choice(SAMPLES, size=COARSE, replace=False)
     points, normals = surface.points[pick], surface.normals[pick]
-    pairs = cKDTree(points).sparse_distance_matrix(surface.near, radius, output_type="coo_matrix")
-    count = np.bincount(pairs.row, minlength=COARSE)
-    total = [np.bincount(pairs.row, column[pairs.col], minlength=COARSE) for column in surface.points.T]
-    outward = points - np.stack(total, axis=1) / count[:, None]
-    juts = np.linalg.norm(outward, axis=1)
-    outward /= np.maximum(juts, 1e-12)[:, None]
-    # The centroid lies aside of a thin wall's faces, too, which look that way; around a rim, few faces look outward.
-    aligned = np.einsum("ij,ij->i", surface.normals[pairs.col], outward[pairs.row]) ** 2
-    juts *= np.sqrt(1 - np.bincount(pairs.row, aligned, minlength=COARSE) / count)
+    some = np.array_split(points, COARSE // AT_ONCE)
+    outward, juts = (np.concatenate(parts) for parts in zip(*(_jut(surface, p, radius) for p in some), strict=True))
     # In an inner corner the centroid lies on the side of the air.
     juts *= np.einsum("ij,ij->i", outward, normals) > 0
     wanted = np.flatnonzero((juts > EXPOSED * juts.max()) & _clear(points, radius, avoid))
     wanted = wanted[: CANDIDATES if arc is None else WIDER * CANDIDATES]
     return _picked(surface, points[wanted], outward[wanted], radius, rng, arc, True, _jutting)
+
+
+def _jut(surface: Surface, points: Points, radius: float) -> tuple[Points, NDArray[np.float64]]:
+    """For each point the unit vector (N, 3) away from the surface around it, and how far it juts out that way (N,)."""
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(points).sparse_distance_matrix(surface.near, radius, output_type="coo_matrix")
+    count = np.bincount(pairs.row, minlength=len(points))
+    total = [np.bincount(pairs.row, column[pairs.col], minlength=len(points)) for column in surface.points.T]
+    outward = points - np.stack(total, axis=1) / count[:, None]
+    juts = np.linalg.norm(outward, axis=1)
+    outward /= np.maximum(juts, 1e-12)[:, None]
+    # The centroid lies aside of a thin wall's faces, too, which look that way; around a rim, few faces look outward.
+    aligned = np.einsum("ij,ij->i", surface.normals[pairs.col], outward[pairs.row]) ** 2
+    return outward, juts * np.sqrt(1 - np.bincount(pairs.row, aligned, minlength=len(points)) / count)
 
 
 def _clear(points: Points, radius: float, avoid: Points | None) -> NDArray[np.bool_]:

@@ -1,11 +1,12 @@
 """Places: off the floor, clear of edges or right on one, and seen as much of the orbit as wanted."""
 
+import tracemalloc
 from functools import cache
 
 import numpy as np
 import pytest
 
-from tasks.defects.places import Place, Surface, exposed, find
+from tasks.defects.places import COARSE, SAMPLES, Place, Surface, exposed, find
 from tests.solids import shape_of
 
 
@@ -81,3 +82,13 @@ def test_places_keep_off_what_is_there_already() -> None:
     for finder in (find, exposed):
         for place in finder(surface, 0.1, np.random.default_rng(0), avoid=taken):
             assert np.linalg.norm(place.point - taken[0]) > 0.12
+
+
+def test_exposed_places_of_a_large_radius_are_found_in_little_memory() -> None:
+    surface = surface_of("ball")
+    tracemalloc.start()
+    assert exposed(surface, 0.2, np.random.default_rng(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pairs = COARSE * SAMPLES * 0.04  # a sphere's cap of this radius is so much of it
+    assert peak < 8 * pairs, "never all of the pairs at once"
