@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from schemas.errors import BadInput
 from tasks.meshes import Shape, files
 from tasks.meshes.refine import Points, refine
+from tasks.meshes.repair import WELD_DIGITS
 
 MAX_BYTES = 512 << 20
 REACH = 3.0
@@ -52,17 +53,20 @@ def read(path: Path, mesh: Path) -> Labels:
     if odd := [float(v) for v in np.unique(values) if v not in (0, 1)]:
         raise BadInput(f"{name}: {odd[0]:g} is no label; a point is 0 (sound) or 1 (defect)")
     flags = values == 1
+    numbered = table.shape[1] == 1
+    points = files.numbered(mesh) if numbered else table[:, :3]
+    if len(points) != len(flags):
+        raise BadInput(
+            f"{name}: {len(flags):,} labels for the {len(points):,} vertices of {mesh.name}; give one for each"
+        )
+    seen = np.isfinite(points).all(axis=1)
+    points, flags = points[seen], flags[seen]
+    point = "point" if seen.all() else "point with coordinates"
     if not flags.any():
-        raise BadInput(f"{name}: no point is labelled as defect; give a 1 to those that are, or film it as normal")
+        raise BadInput(f"{name}: no {point} is labelled as defect; give a 1 to those that are, or film it as normal")
     if flags.all():
-        raise BadInput(f"{name}: every point is labelled as defect; give a 0 to the sound ones")
-    if table.shape[1] == 4:
-        return Labels(table[:, :3], flags, False)
-    own = files.numbered(mesh)
-    if len(own) != len(flags):
-        raise BadInput(f"{name}: {len(flags):,} labels for the {len(own):,} vertices of {mesh.name}; give one for each")
-    seen = np.isfinite(own).all(axis=1)
-    return Labels(own[seen], flags[seen], True)
+        raise BadInput(f"{name}: every {point} is labelled as defect; give a 0 to the sound ones")
+    return Labels(points, flags, numbered)
 
 
 def _table(path: Path) -> NDArray[np.float64]:
@@ -85,10 +89,11 @@ def carried(name: str, shape: Shape, labels: Labels) -> tuple[Shape, NDArray[np.
     """
     from scipy.spatial import cKDTree
 
-    whole = cKDTree(labels.points)
-    if len(labels.points) < 5:
-        raise BadInput(f"{name}: {len(labels.points)} labelled points say too little; give one for each place")
-    spacing = float(np.median(whole.query(labels.points, k=5)[0][:, 4]))
+    # A file with hard edges has a point for every corner of a face: a place that many share has no spacing of its own.
+    places = labels.points[np.unique(np.round(labels.points, WELD_DIGITS), axis=0, return_index=True)[1]]
+    if len(places) < 5:
+        raise BadInput(f"{name}: {len(places)} labelled places say too little; give one for each point of the surface")
+    spacing = float(np.median(cKDTree(places).query(places, k=5)[0][:, 4]))
     _refuse_misfit(name, shape, labels, spacing)
     marked, sound = (cKDTree(labels.points[labels.flags == flag]) for flag in (True, False))
     # Vertices between two numbered ones may be far from both; points of their own speak for their surroundings only.

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from schemas.errors import BadInput
 from tasks.defects.measure import area_pct
-from tasks.meshes import Shape, labels, load
+from tasks.meshes import Shape, files, labels, load
 
 
 def ball() -> trimesh.Trimesh:
@@ -93,6 +93,28 @@ def _shifted(lines: list[str]) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("kind", ["obj", "ply", "glb"])
+def test_a_file_with_a_vertex_for_every_corner_takes_a_label_for_each(tmp_path: Path, kind: str) -> None:
+    mesh = tmp_path / f"ball.{kind}"
+    trimesh.Trimesh(corners(), np.arange(len(corners())).reshape(-1, 3), process=False).export(mesh)
+    marked = files.numbered(mesh)[:, 1 if kind == "glb" else 2] > (56 if kind == "glb" else -14)
+    shape, label = carried(written(tmp_path, marked[:, None]), mesh)
+    height = 20 * (shape.vertices[:, 2] - 0.5)
+    assert label[height > 7].all() and not label[height < 5].any()
+
+
+def test_lines_for_every_corner_of_a_face_say_what_lines_for_every_vertex_do(tmp_path: Path) -> None:
+    def by_lines(places: np.ndarray) -> np.ndarray:
+        rows = np.column_stack([places, places[:, 2] > -14])
+        return carried(written(tmp_path, rows), mesh_file(tmp_path))[1]
+
+    assert (by_lines(corners()) == by_lines(np.unique(corners(), axis=0))).all()
+
+
+def corners() -> np.ndarray:
+    return np.asarray(ball().triangles).reshape(-1, 3)
+
+
 def changed(**columns: object) -> np.ndarray:
     rows = points().copy()
     for name, value in columns.items():
@@ -139,3 +161,14 @@ def test_a_missing_file_and_a_mesh_without_numbers_are_named(tmp_path: Path) -> 
         labels.read(tmp_path / "gone.txt", tmp_path / "ball.obj")
     with pytest.raises(BadInput, match="STL file does not number its vertices"):
         labels.read(written(tmp_path, np.array([[0.0], [1.0]])), mesh_file(tmp_path, "stl"))
+
+
+@pytest.mark.parametrize(("seen", "blind", "says"), [(0, 1, "no point with"), (1, 0, "every point with")])
+def test_labels_of_places_that_a_sensor_did_not_see_do_not_count(
+    tmp_path: Path, seen: int, blind: int, says: str
+) -> None:
+    head = "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nWIDTH 101\nHEIGHT 1\nDATA ascii\n"
+    (tmp_path / "scan.pcd").write_text(head + "1 2 3\n" * 100 + "nan nan nan\n")
+    text = written(tmp_path, np.array([[seen]] * 100 + [[blind]]))
+    with pytest.raises(BadInput, match=rf"^ball\.txt: {says} coordinates is labelled as defect; give a "):
+        labels.read(text, tmp_path / "scan.pcd")
