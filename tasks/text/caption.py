@@ -63,7 +63,7 @@ def _cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
 READS = (MAKER, "visibility", "keyframes")
 
 
-@stage(version=3, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
+@stage(version=4, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
 def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Candidate descriptions of every sample, each with its scores; one of them is `chosen`.
 
@@ -111,25 +111,26 @@ def samples(ctx: Context) -> Iterator[tuple[Sample, Known]]:
 def subject_of(sample: Sample, known: Known, asker: Asks, rng: np.random.Generator) -> Subject:
     """What is asked about: the picture as the model is shown it, or as the provider that measures looks at it."""
     picture, mask = shown(sample, known)
-    seen = mask is not None or sample.kind == "image"
+    seen = sample.defect != "none" and (mask is not None or sample.kind == "image")
     visible = known.defect_type if seen else None
+    defect = sample.defect if seen else ""
     seed = int(rng.integers(2**31))
     image = jpeg(picture, asker.price.side) if asker.provider.wants == "image" else None
     evidence = Evidence(
         picture=picture,
         mask=mask,
         object=sample.object,
-        defect=sample.defect if seen else "",
+        defect=defect,
         facts=visible.facts if visible else None,
         seed=seed,
     )
-    truth = Truth(sample.defect if seen else "none", visible.facts if visible else None)
+    truth = Truth(defect or "none", visible.facts if visible else None)
     return Subject(
         object=sample.object,
-        defect=(visible.label or sample.defect) if visible else sample.defect if seen else "",
+        defect=(visible and visible.label) or defect,
         image=image,
         evidence=evidence if image is None else None,  # so that no more than a JPEG waits for an answer
-        seen=attributes(picture, mask, sample.defect, truth.facts) if mask is not None and mask.any() else None,
+        seen=attributes(picture, mask, defect, truth.facts) if mask is not None and mask.any() else None,
         truth=truth,
     )
 

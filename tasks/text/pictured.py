@@ -1,5 +1,6 @@
 """The picture of a sample that is described and measured, with the defect's place in it, and what is known of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as rle
 
+from annotation.labels import current
 from schemas.errors import BadInput
 from schemas.rows import Annotation, Interval, Mask, Media, Sample, Signal
 from tasks import video
@@ -22,29 +24,37 @@ class Known:
     area: list[float] = field(default_factory=list)
     """Exact visible defect area of every frame, pixels; empty for normal clips."""
     intervals: list[Interval] | None = None
-    masks: dict[int, Mask] = field(default_factory=dict)
+    masks: dict[int, list[Mask]] = field(default_factory=dict)
+    """Of every frame the regions that are the defect together, as the label has them that holds."""
     defect_type: Annotation | None = None
     keyframes: list[int] = field(default_factory=list)
 
 
 def known_of(ctx: Context) -> dict[str, Known]:
-    """Of all samples of a shard, by id."""
+    """Of all samples of a shard, by id.
+
+    What people say of a clip's type and intervals changes no picture that was described; what they say of a mask
+    does say where the defect is.
+    """
     paths = {m.id: ctx.workspace.path(m.path) for m in ctx.rows(Media, MAKER)}
     known = {s.id: Known(paths[looked_at(s)]) for s in ctx.rows(Sample, MAKER)}
     sources = {s.id: s.source_class for s in ctx.rows(Sample, MAKER)}
     for signal in ctx.rows(Signal, MAKER):
         if signal.name == "mask_pixels":
             known[signal.sample].area = signal.values
-    for a in ctx.rows(Annotation):
-        if (here := known.get(a.sample)) is None:
-            continue  # of another shard's sample: what was said of all at once is read whole
-        match a.task:
-            case "mask" if a.label in (None, sources[a.sample]):
-                here.masks.update({m.frame: m for m in a.masks or ()})
-            case "defect_type":
-                here.defect_type = a
-            case "visible_interval":
-                here.intervals = a.intervals
+    for a in ctx.rows(Annotation, MAKER):
+        if a.task == "defect_type":
+            known[a.sample].defect_type = a
+    for a in ctx.rows(Annotation, "visibility"):
+        if a.task == "visible_interval":
+            known[a.sample].intervals = a.intervals
+    # What was said of all samples at once is read whole, another shard's among them.
+    marked = (a for a in ctx.rows(Annotation) if a.task == "mask" and a.sample in known)
+    for id_, labels in current(marked).items():
+        mask = labels.by_task.get("mask")
+        if mask and mask.label in (None, sources[id_]):
+            for region in mask.masks or ():
+                known[id_].masks.setdefault(region.frame, []).append(region)
     for media in ctx.rows(Media, "keyframes"):
         if media.sample is not None and media.frame is not None:
             known[media.sample].keyframes.append(media.frame)
@@ -58,10 +68,10 @@ def looked_at(sample: Sample) -> str:
 
 def shown(sample: Sample, known: Known) -> tuple[np.ndarray, np.ndarray | None]:
     """The picture to describe, (H, W, 3) uint8 RGB, and where the defect is in it, (H, W) bool; None where none is
-    visible, or nobody marked it on an image."""
+    visible, or nobody marked it on an image. What is marked on a sound image is no defect."""
     if sample.kind == "image":
-        mask = known.masks.get(0)
-        return read_rgb(known.clip), decode_mask(mask) if mask else None
+        regions = known.masks.get(0) if sample.defect != "none" else None
+        return read_rgb(known.clip), decoded(regions) if regions else None
     frame, visible = frame_of(sample, known)
     return picture_at(known.clip, frame), visible
 
@@ -73,7 +83,7 @@ def frame_of(sample: Sample, known: Known) -> tuple[int, np.ndarray | None]:
     seen = {f for span in known.intervals for f in range(span.start_frame, span.end_frame)}
     largest_first = sorted(seen & known.masks.keys(), key=lambda f: (-known.area[f], f))
     for frame in largest_first:
-        mask = decode_mask(known.masks[frame])
+        mask = decoded(known.masks[frame])
         if mask.any():
             return frame, mask
     return middle(known.keyframes, sample.frames or 1), None
@@ -84,10 +94,11 @@ def middle(keyframes: list[int], frames: int) -> int:
     return sorted(keyframes)[(len(keyframes) - 1) // 2] if keyframes else (frames - 1) // 2
 
 
-def decode_mask(mask: Mask) -> np.ndarray:
-    """(H, W) bool."""
-    decoded: np.ndarray = rle.decode({"size": [mask.height, mask.width], "counts": mask.counts.encode()})
-    return decoded.astype(bool)
+def decoded(regions: Sequence[Mask]) -> np.ndarray:
+    """(H, W) bool: what any of the regions covers."""
+    packed = [{"size": [m.height, m.width], "counts": m.counts.encode()} for m in regions]
+    covered: np.ndarray = rle.decode(rle.merge(packed))
+    return covered.astype(bool)
 
 
 def picture_at(clip: Path, frame: int) -> np.ndarray:

@@ -23,6 +23,8 @@ from tasks.visibility import visibility
 from tasks.workspace import Workspace
 from tests import factory
 from tests.annotation.models.standin import Reply, openai_answer, openai_error, standin
+from tests.tasks.imports import sets
+from tests.tasks.imports.test_build import build
 
 pytestmark = pytest.mark.whole
 
@@ -82,6 +84,32 @@ def test_measured_end_to_end(workspace: Workspace) -> None:
     assert all("bulge" in (a.text or "") and "darker" in (a.text or "") for a in seen)
     for instance, clip in (("vase-bulge-0", 1), ("vase-normal-0", 0)):  # facing away; normal
         assert all("bulge" not in (a.text or "") for a in found[sample(workspace, instance, clip).id])
+
+
+@pytest.mark.parametrize("provider", ["openai", "measured"])
+def test_a_sound_image_has_no_defect_called_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """It is described as sound, whatever is marked on it, and no supplement question is asked about it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
+    sets.write(tmp_path / "set" / "images" / "good" / "0.png", sets.picture(0))
+    marked = np.zeros((64, 96), np.uint8)
+    marked[20:29, 30:39] = 255
+    sets.write(tmp_path / "set" / "masks" / "good" / "0.png", marked)
+    sound = openai_answer("A clean, even steel strip is seen; nothing is wrong.")
+    with standin(lambda n, body: Reply(sound)) as server:
+        asked = {"provider": provider, "base_url": server.url, "budget_usd": 1.0}
+        source = {"name": "aset", "path": str(tmp_path / "set"), "layout": "masks"}
+        wanted = Recipe.model_validate({"dataset": "made", "sources": [source], "caption": asked})
+        made = Workspace.create(tmp_path / "images")
+        build(made, wanted, "caption")
+        questions = [body["messages"][1]["content"][0]["text"] for body in server.requests]
+    (image,) = made.rows(Sample)
+    assert image.defect == "none"
+    texts = [a.text or "" for a in made.rows(Annotation, made.current("caption"))]
+    assert len(texts) == 4 and not any("none" in text for text in (*texts, *questions))
+    assert len(questions) == (4 if provider == "openai" else 0)
+    assert all("No defect is known to be visible" in question for question in questions)
 
 
 def test_the_same_recipe_gives_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
@@ -274,7 +302,7 @@ def test_the_frame_is_the_one_that_shows_most(
     blob = np.zeros((factory.HEIGHT, factory.WIDTH), bool)
     blob[3:6, 4:8] = True
     clip = Sample("c1", "clip", "d", [], ["g"], "g", "vase", "vase-bulge-0", "bulge", frames=4)
-    known = Known(Path("x"), area, intervals, {f: factory.rle(f, blob) for f in masked})
+    known = Known(Path("x"), area, intervals, {f: [factory.rle(f, blob)] for f in masked})
     found, mask = frame_of(clip, known)
     assert (found, mask is not None) == (frame, visible)
     assert mask is None or np.array_equal(mask, blob)
