@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,38 +25,59 @@ def stay_together(samples: list[Sample], groups: list[Group]) -> dict[str, str]:
     return {x[2:]: root[2:] for x, root in components(pairs).items() if x.startswith("1:")}
 
 
+@dataclass
+class _Side:
+    """One of the splits while it is filled."""
+
+    share: float
+    total: Counter[str]
+    """Samples of each stratum in all splits together."""
+    have: Counter[str] = field(default_factory=Counter)
+    surplus: float = 0.0
+    """Samples that are here beyond the share of their stratum."""
+
+    def room(self, stratum: str) -> float:
+        """Samples that it is short of its share."""
+        return self.share * self.total[stratum] - self.have[stratum]
+
+    def surplus_with(self, counts: Counter[str]) -> float:
+        return self.surplus + sum(max(0.0, n - max(0.0, self.room(s))) for s, n in counts.items())
+
+    def appeal(self, counts: Counter[str]) -> tuple[float, ...]:
+        """How much speaks for this side; of two sides, the greater tuple."""
+        rarest_first = sorted(counts, key=lambda s: (self.total[s], s))
+        rooms = [self.room(s) / self.total[s] if self.room(s) > counts[s] - 1e-6 else -1.0 for s in rarest_first]
+        overall = self.share - self.have.total() / self.total.total()
+        return tuple(round(value, 9) for value in (*rooms, -self.surplus_with(counts), overall, self.share))
+
+    def take(self, counts: Counter[str]) -> None:
+        self.surplus = self.surplus_with(counts)
+        self.have.update(counts)
+
+
 def assign(strata: Mapping[str, Counter[str]], train: float, rng: np.random.Generator) -> dict[str, str]:
     """A split per component, given how many samples of each stratum it holds.
 
-    Iterative stratification (Sechidis et al. 2011) over indivisible components: largest first, each goes
-    where its scarcest stratum falls furthest short of the wanted share. With two components or more, no
-    split stays empty.
+    Iterative stratification (Sechidis et al. 2011) over indivisible components: largest first, each goes where its
+    scarcest stratum has room for it, and falls furthest short of the wanted share if both splits have. Where neither
+    has, the stratum's share can only be rounded, and it is rounded up in the split that has the least surplus so far:
+    strata of a few components make up for each other, and the share of all samples is met, too. With two components
+    or more, no split stays empty.
     """
-    share = {"train": train, "test": 1 - train}
     total: Counter[str] = Counter()
     for counts in strata.values():
         total.update(counts)
-    have: dict[str, Counter[str]] = {name: Counter() for name in share}
-    sizes: Counter[str] = Counter()
-    whole = sum(sum(c.values()) for c in strata.values())
+    sides = {"train": _Side(train, total), "test": _Side(1 - train, total)}
     names = sorted(strata)
     names = [names[i] for i in rng.permutation(len(names))]
     result: dict[str, str] = {}
-    for name in sorted(names, key=lambda n: -sum(strata[n].values())):
-        counts = strata[name]
-        rarest_first = sorted(counts, key=lambda s: (total[s], s))
-
-        def shortfall(split: str, order: list[str] = rarest_first) -> tuple[float, ...]:
-            per_stratum = tuple(round(share[split] - have[split][s] / total[s], 9) for s in order)
-            return (*per_stratum, share[split] - sizes[split] / whole, share[split])
-
-        chosen = max(share, key=shortfall)
-        result[name] = chosen
-        have[chosen].update(counts)
-        sizes[chosen] += sum(counts.values())
-    for empty in sorted(share.keys() - set(result.values())):
+    for name in sorted(names, key=lambda n: -strata[n].total()):
+        appeals = {split: side.appeal(strata[name]) for split, side in sides.items()}
+        result[name] = max(sides, key=lambda split: appeals[split])
+        sides[result[name]].take(strata[name])
+    for empty in sorted(sides.keys() - set(result.values())):
         if len(result) > 1:
-            result[min(result, key=lambda n: (sum(strata[n].values()), n))] = empty
+            result[min(result, key=lambda n: (strata[n].total(), n))] = empty
     return result
 
 
@@ -97,7 +119,7 @@ PROMISES: dict[str, str] = {
 
 
 @stage(
-    version=2,
+    version=3,
     reads=(MAKER, "dedup"),
     writes=("splits",),
     settings=lambda recipe: recipe.split,

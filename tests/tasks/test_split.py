@@ -79,6 +79,23 @@ def test_each_defect_keeps_its_share(seed: int) -> None:
     assert train == {"none": 21, "hole": 7, "bulge": 7}
 
 
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=9), st.floats(0.5, 0.9), st.integers(0, 99))
+def test_few_objects_of_each_defect_make_up_for_each_other(objects: list[int], train: float, seed: int) -> None:
+    """Every defect's share can only be rounded, to whole objects; not all are rounded the same way."""
+    orbit_of = {f"{kind}-{n}": f"defect{kind}" for kind, count in enumerate(objects) for n in range(count)}
+    chosen = assign({name: Counter({kind: 3}) for name, kind in orbit_of.items()}, train, np.random.default_rng(seed))
+    got = Counter(kind for name, kind in orbit_of.items() if chosen[name] == "train")
+    assert all(abs(got[f"defect{kind}"] - train * count) < 1 for kind, count in enumerate(objects))
+    assert abs(got.total() - train * sum(objects)) < 1
+
+
+@pytest.mark.parametrize(("each", "train", "in_train"), [(1, 0.7, 5), (2, 0.7, 10), (2, 0.8, 11), (10, 0.7, 49)])
+def test_seven_kinds_get_the_share_whatever_their_number(each: int, train: float, in_train: int) -> None:
+    parts = {f"{kind}-{n}": Counter({f"defect{kind}": 3}) for kind in range(7) for n in range(each)}
+    chosen = assign(parts, train, np.random.default_rng(0))
+    assert Counter(chosen.values())["train"] == in_train
+
+
 orbits = st.lists(st.tuples(st.sampled_from(["vase0", "vase1", "cup0"]), st.integers(1, 4)), min_size=2, max_size=12)
 near = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=5)
 
