@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from annotation.answers import CHOICES, KEYS, Reply, Sheet, Spans, grade, iou, measure, merged
+from annotation.answers import CHOICES, KEYS, Reply, Sheet, Spans, grade, iou, merged
 from schemas.arrow import from_dict
 from schemas.errors import CallError, DefectoryError
+from schemas.names import VIEWS
 from schemas.rows import QA, Sample, Split
+from tasks.filming import plan
 from tasks.qa import parse_seconds
 from tasks.release import manifest
 
@@ -116,7 +119,7 @@ def _item(folder: Path, s: Sample, asked: dict[str, QA], path: str, media: str) 
         object=s.object,
         object_group=s.object_group or s.object,
         defect=truth["q2"],
-        view=view(truth["q4"], frames / fps) if truth["q2"] != "none" else NORMAL,
+        view=view(truth["q4"], frames, fps) if truth["q2"] != "none" else NORMAL,
         frames=frames,
         fps=fps,
         clip=clip,
@@ -127,12 +130,17 @@ def _item(folder: Path, s: Sample, asked: dict[str, QA], path: str, media: str) 
     )
 
 
-def view(spans: Spans, seconds: float) -> str:
-    """never, briefly (at most a third of the clip), half, or always, as `schemas.names.VIEWS` has them."""
-    share = measure(spans) / seconds
-    if not spans:
-        return "never"
-    return "briefly" if share <= 1 / 3 + 1e-6 else "half" if share < 1 - 1e-2 else "always"
+def seen(spans: Spans, frames: int, fps: float) -> NDArray[np.bool_]:
+    """Whether each frame (frames,) of a clip shows the defect: intervals in seconds are rounded frames."""
+    shown = np.zeros(frames, bool)
+    for start, end in spans:
+        shown[round(start * fps) : round(end * fps)] = True
+    return shown
+
+
+def view(spans: Spans, frames: int, fps: float) -> str:
+    """How much of a clip shows the defect, as `schemas.names.VIEWS` has it: told as the plan tells it."""
+    return VIEWS[int(plan.view(seen(spans, frames, fps)))]
 
 
 def sampled(frames: int, count: int) -> list[int]:
@@ -143,7 +151,7 @@ def sampled(frames: int, count: int) -> list[int]:
 def as_image(item: Item) -> Item:
     """The same clip as one picture, its middle frame, with one question: is a defect seen in it?"""
     at = sampled(item.frames, 1)[0]
-    shown = any(round(a * item.fps) <= at < round(b * item.fps) for a, b in item.truth["q4"])
+    shown = seen(item.truth["q4"], item.frames, item.fps)[at]
     sheet = replace(item.sheet, keys=("q1",))
     return replace(item, sheet=sheet, truth={"q1": "Yes" if shown else "No"})
 

@@ -1,14 +1,17 @@
-"""The clips of a release as an examination: frames, views, constant answers."""
+"""The clips of a release as an examination: frames, what they show, constant answers."""
 
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.answers import Sheet, Spans
-from tasks.evaluation.exam import Item, as_image, baseline, constant, sampled, view
+from annotation.answers import Sheet, Spans, merged
+from schemas.rows import Interval
+from tasks.evaluation.exam import Item, as_image, baseline, constant, sampled, seen, view
+from tasks.qa import parse_seconds, seconds
 
 OPTIONS = {"q1": ("Yes", "No"), "q2": ("hole", "none"), "q3": ("cup", "vase")}
 
@@ -45,18 +48,28 @@ def test_frames_are_ascending_distinct_and_evenly_spaced(frames: int, count: int
 
 
 @pytest.mark.parametrize(
-    ("spans", "name"),
+    ("spans", "frames", "name"),
     [
-        ((), "never"),
-        (((0.0, 2 / 3),), "briefly"),  # a third of two seconds is brief
-        (((0.0, 0.3), (1.0, 1.3)), "briefly"),
-        (((0.0, 0.7),), "half"),
-        (((0.0, 1.97),), "half"),
-        (((0.0, 2.0),), "always"),
+        ((), 60, "never"),
+        (((0.0, 0.67),), 60, "briefly"),  # 20 of 60 frames: a third is brief, whatever the seconds are rounded to
+        (((0.0, 0.3), (1.0, 1.3)), 60, "briefly"),
+        (((0.0, 0.7),), 60, "half"),
+        (((0.0, 4.97),), 150, "half"),  # all frames but the last
+        (((0.0, 5.0),), 150, "always"),
     ],
 )
-def test_views(spans: Spans, name: str) -> None:
-    assert view(spans, 2.0) == name
+def test_views_are_told_from_whole_frames(spans: Spans, frames: int, name: str) -> None:
+    assert view(spans, frames, 30.0) == name
+
+
+@given(st.sampled_from([8, 24, 25, 30, 60, 120]), st.data())
+def test_frames_are_told_from_the_seconds_of_the_answer(fps: int, data: st.DataObject) -> None:
+    """Any run of frames, written in seconds as the right answer to q4 is."""
+    frames = 3 * fps
+    start = data.draw(st.integers(0, frames - 1))
+    end = data.draw(st.integers(start + 1, frames))
+    spans = merged(parse_seconds(seconds([Interval(start, end)], fps)))
+    assert np.flatnonzero(seen(spans, frames, fps)).tolist() == list(range(start, end))
 
 
 @pytest.mark.parametrize(
