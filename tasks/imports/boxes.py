@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import yaml
 
 from schemas.errors import BadInput
-from tasks.imports.folders import class_of
+from tasks.imports.folders import classes
+from tasks.imports.matching import Matching
 from tasks.imports.records import NORMAL, Found, Problem, Read, Shape, main_class
 from tasks.imports.tree import Tree
 
@@ -33,32 +34,19 @@ def voc(tree: Tree) -> Iterator[Read]:
     The class of an image is that of most of its boxes. An image without a label file has the class that its path
     says (GC10-DET has such), or is a problem.
     """
-    done: set[str] = set()
+    images = Matching(tree)
     for name in tree.labels(".xml"):
         try:
             named, size, shapes = _parsed_voc(tree.root / name)
         except BadInput as e:
+            images.spoilt(name, name)
             yield Problem(name, f"{name}: {str(e).removeprefix(f'{PurePosixPath(name).name}: ')}")
             continue
-        path = tree.image_of(name, named)
-        if path is None:
-            yield Problem(name, f"{name}: its image {named or PurePosixPath(name).stem} is not there")
-        elif path in done:
-            yield Problem(name, f"{name}: is the second label file of {path}; the first one in order was taken")
-        else:
-            done.add(path)
-            yield Found(path, main_class(shapes), shapes, size=size)
-    yield from _unlabelled(tree, done)
-
-
-def _unlabelled(tree: Tree, done: set[str]) -> Iterator[Read]:
-    for path in tree.images:
-        if path in done:
-            continue
-        if label := class_of(path):
-            yield Found(path, label)
-        else:
-            yield Problem(path, f"{path}: has no label file, and its folder names no class")
+        try:
+            yield Found(images.image(name, name, named), main_class(shapes), shapes, size=size)
+        except BadInput as e:
+            yield Problem(name, f"{name}: its image {named or PurePosixPath(name).stem} {e}")
+    yield from images.rest(classes(tree))
 
 
 def _parsed_voc(file: Path) -> tuple[str, tuple[int, int] | None, tuple[Shape, ...]]:
@@ -75,7 +63,15 @@ def _parsed_voc(file: Path) -> tuple[str, tuple[int, int] | None, tuple[Shape, .
             size = (width, height) if width > 0 and height > 0 else None
     except (ElementTree.ParseError, ValueError, TypeError) as e:
         raise BadInput(f"{file.name}: is no VOC label file ({e})") from None
-    return (top.findtext("filename") or "").strip(), size, shapes
+    return _voc_image(top), size, shapes
+
+
+def _voc_image(top: ElementTree.Element) -> str:
+    """The image that a label file names, with the folder that it is said to lie in, on whatever machine."""
+    folder, name, path = ((top.findtext(k) or "").strip() for k in ("folder", "filename", "path"))
+    if not name or PurePosixPath(path.replace("\\", "/")).name == name:
+        return path
+    return f"{folder}/{name}" if folder else name
 
 
 def _voc_object(node: ElementTree.Element) -> Shape:
@@ -95,24 +91,22 @@ def yolo(tree: Tree) -> Iterator[Read]:
     except BadInput as e:
         yield Problem("classes", str(e))
         return
-    done: set[str] = set()
+    images = Matching(tree)
     for name in tree.labels(".txt"):
         if PurePosixPath(name).name.lower() in NO_CLASS:
             continue
-        path = tree.image_of(name)
-        if path is None:
-            yield Problem(name, f"{name}: its image is not there")
+        try:
+            path = images.image(name, name)
+        except BadInput as e:
+            yield Problem(name, f"{name}: its image {e}")
             continue
-        done.add(path)
         try:
             shapes = tuple(_yolo_line(line, names) for line in text_of(tree.root / name).splitlines() if line.strip())
         except (BadInput, ValueError) as e:
             yield Problem(name, f"{name}: {e}")
             continue
         yield Found(path, main_class(shapes), shapes)
-    for path in tree.images:
-        if path not in done:  # by convention an image without a label file shows nothing
-            yield Found(path, NORMAL)
+    yield from images.rest(otherwise=NORMAL)  # by convention an image without a label file shows nothing
 
 
 def _yolo_names(tree: Tree) -> dict[int, str]:

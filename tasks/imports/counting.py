@@ -11,8 +11,7 @@ from schemas.recipe import Recipe
 from tasks.imports.archives import opened
 from tasks.imports.layouts import READERS
 from tasks.imports.records import Problem
-from tasks.imports.stage import class_of, layout_of
-from tasks.imports.tree import Tree
+from tasks.imports.stage import class_of, layout_of, tree_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def counted(recipe: Recipe) -> list[Count]:
     found = []
     for spec in recipe.sources:
         with tempfile.TemporaryDirectory() as folder:
-            tree = Tree(opened(Path(spec.path), Path(folder), f"sources.{spec.name}"), spec.images, spec.labels)
+            tree = tree_of(spec, opened(Path(spec.path), Path(folder), f"sources.{spec.name}"), known)
             layout, why = layout_of(spec, tree)
             images: Counter[tuple[str, str]] = Counter()
             size = rejected = 0

@@ -1,11 +1,15 @@
 """Layouts whose classes are folders: plain class folders, and images with a mask image beside each."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import takewhile
+from os.path import commonpath
 from pathlib import PurePosixPath
 
+from schemas.errors import BadInput
+from tasks.imports.matching import Matching
 from tasks.imports.records import NORMAL, Found, Problem, Read
-from tasks.imports.tree import MASK_FOLDERS, MASK_MARKS, Tree
+from tasks.imports.tree import MASK_FOLDERS, MASK_MARKS, Tree, is_mask
 
 SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "images", "image", "img",
                     "jpegimages", "data", "dataset", "src", "source images"})  # fmt: skip
@@ -24,8 +28,32 @@ def class_of(path: str) -> str:
     return match["name"] if match else ""
 
 
+def classes(tree: Tree) -> Callable[[str], str]:
+    """What says the class of an image of a source by its path."""
+    packed = _packed(tree)
+    return lambda path: class_of(_below(path, packed))
+
+
+def _packed(tree: Tree) -> int:
+    """How many leading folders are of the set, not of a class: those that all its images have in common.
+
+    None of them, unless what is below tells classes: `NEU-CLS/Cr_1.bmp` does beside `NEU-CLS/In_1.bmp`, but a source of
+    `scratch/1.png` and `scratch/img_2.png` has one class. A folder that the taxonomy knows is a class in any case.
+    """
+    images = [f for f in tree.pictures if not is_mask(f)]  # a pattern does not change what a folder means
+    shared = PurePosixPath(commonpath([str(PurePosixPath(f).parent) for f in images] or [""])).parts
+    packed = sum(1 for _ in takewhile(lambda folder: not tree.is_class(folder), shared))
+    told = {class_of(_below(f, packed)) for f in images} - {""}
+    return packed if len(told) > 1 or any(map(tree.is_class, told)) else 0
+
+
+def _below(path: str, folders: int) -> str:
+    return str(PurePosixPath(*PurePosixPath(path).parts[folders:]))
+
+
 def folders(tree: Tree) -> Iterator[Read]:
     """One folder per class, however deep; without class folders, the class before the number of a file's name."""
+    class_of = classes(tree)
     for path in tree.images:
         if label := class_of(path):
             yield Found(path, label)
@@ -38,21 +66,19 @@ def masks(tree: Tree) -> Iterator[Read]:
 
     An image without a mask is normal where its path says no class.
     """
-    by_stem: dict[str, str] = {}
-    for path in tree.masks:
-        by_stem.setdefault(_plain(path), path)
-    used: set[str] = set()
-    for path in tree.images:
-        mask = by_stem.get(PurePosixPath(path).stem, "")
-        used.add(mask)
-        yield Found(path, class_of(path) or (NORMAL if not mask else "defect"), mask=mask)
-    for mask in sorted(set(by_stem.values()) - used):
-        yield Problem(mask, f"{mask}: the image that this mask belongs to is not there")
+    images, class_of = Matching(tree), classes(tree)
+    for mask in tree.masks:
+        try:
+            path = images.image(mask, _unmarked(mask))
+        except BadInput as e:
+            yield Problem(mask, f"{mask}: the image that this mask belongs to {e}")
+            continue
+        yield Found(path, class_of(path) or "defect", mask=mask)
+    yield from images.rest(class_of, NORMAL)
 
 
-def _plain(mask: str) -> str:
-    stem = PurePosixPath(mask).stem
-    for mark in MASK_MARKS:
-        if stem.lower().endswith(mark):
-            return stem[: -len(mark)]
-    return stem
+def _unmarked(mask: str) -> str:
+    """The path of a mask as if it were its image, of whatever suffix."""
+    path = PurePosixPath(mask)
+    mark = next((m for m in MASK_MARKS if path.stem.lower().endswith(m)), "")
+    return f"{path.parent}/{path.stem[: len(path.stem) - len(mark)]}.*"

@@ -8,7 +8,8 @@ from typing import Any
 
 from schemas.errors import BadInput
 from tasks.imports.boxes import text_of
-from tasks.imports.folders import class_of
+from tasks.imports.folders import classes
+from tasks.imports.matching import Matching
 from tasks.imports.records import NORMAL, Found, Problem, Read, Shape, main_class
 from tasks.imports.tree import Tree
 
@@ -18,8 +19,9 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, Recurs
 
 def labelme(tree: Tree) -> Iterator[Read]:
     """labelme JSON per image: polygons, rectangles and circles; without shapes the image is normal."""
-    done: set[str] = set()
+    images = Matching(tree)
     for name in tree.labels(".json"):
+        named = ""
         try:
             said = json.loads(text_of(tree.root / name))
             named = str(said.get("imagePath") or "")
@@ -27,17 +29,14 @@ def labelme(tree: Tree) -> Iterator[Read]:
             width, height = said.get("imageWidth"), said.get("imageHeight")
             size = (int(width), int(height)) if width and height else None
         except (BadInput, *MALFORMED) as e:
+            images.spoilt(name, name, named)
             yield Problem(name, f"{name}: is no labelme file ({_why(e)})")
             continue
-        path = tree.image_of(name, named)
-        if path is None:
-            yield Problem(name, f"{name}: its image {named or PurePosixPath(name).stem} is not there")
-            continue
-        done.add(path)
-        yield Found(path, main_class(shapes), shapes, size=size)
-    for path in tree.images:
-        if path not in done:
-            yield Found(path, NORMAL)
+        try:
+            yield Found(images.image(name, name, named), main_class(shapes), shapes, size=size)
+        except BadInput as e:
+            yield Problem(name, f"{name}: its image {named or PurePosixPath(name).stem} {e}")
+    yield from images.rest(otherwise=NORMAL)
 
 
 def _labelme_shape(said: dict[str, Any]) -> Shape:
@@ -65,7 +64,7 @@ def _labelme_shape(said: dict[str, Any]) -> Shape:
 def coco(tree: Tree) -> Iterator[Read]:
     """COCO JSON: boxes, polygons and run lengths of many images in a file. Images that no file names are left out
     of the labels: they have the class that their folder says, or are a problem."""
-    done: set[str] = set()
+    images = Matching(tree)
     for name in tree.labels(".json"):
         try:
             said = json.loads(text_of(tree.root / name, LARGEST_COCO))
@@ -75,23 +74,21 @@ def coco(tree: Tree) -> Iterator[Read]:
             of_image: dict[Any, list[Any]] = {}
             for a in said["annotations"]:
                 of_image.setdefault(a["image_id"], []).append(a)
-            images = [(i["id"], str(i["file_name"]), i) for i in said["images"]]
+            listed = [(i["id"], str(i["file_name"]), i) for i in said["images"]]
+            known = {i for i, _, _ in listed}
         except (BadInput, *MALFORMED) as e:
             yield Problem(name, f"{name}: is no COCO file ({_why(e)})")
             continue
-        known = {i for i, _, _ in images}
         for stranger in sorted(of_image.keys() - known, key=str):
             yield Problem(f"{name}#{stranger}", f"{name}: has annotations of image {stranger}, which it does not list")
-        for number, file_name, image in images:
-            path = tree.image_of(name, file_name)
-            where = f"{name}: image {file_name}"
-            if path is None:
-                yield Problem(f"{name}#{number}", f"{where} is not there")
+        # Where a folder is missing, its images are not to take the labels of namesakes that are there.
+        for number, file_name, image in sorted(listed, key=lambda i: -images.certainty(i[1])):
+            where, place = f"{name}: image {file_name}", str(PurePosixPath(name).parent / file_name)
+            try:
+                path = images.image(place, place)
+            except BadInput as e:
+                yield Problem(f"{name}#{number}", f"{where} {e}")
                 continue
-            if path in done:
-                yield Problem(f"{name}#{number}", f"{where} was labelled before; the first labels were taken")
-                continue
-            done.add(path)
             try:
                 shapes = tuple(_coco_shape(a, categories) for a in of_image.get(number, ()))
                 size = (int(image["width"]), int(image["height"])) if image.get("width") else None
@@ -99,13 +96,7 @@ def coco(tree: Tree) -> Iterator[Read]:
                 yield Problem(f"{name}#{number}", f"{where}: an annotation cannot be used ({_why(e)})")
                 continue
             yield Found(path, main_class(shapes), shapes, size=size)
-    for path in tree.images:
-        if path in done:
-            continue
-        if label := class_of(path):
-            yield Found(path, label)
-        else:
-            yield Problem(path, f"{path}: is in no COCO file, and its folder names no class")
+    yield from images.rest(classes(tree))
 
 
 def _coco_shape(said: dict[str, Any], categories: dict[int, str]) -> Shape:

@@ -61,6 +61,20 @@ def root_of(spec: SourceSpec, workspace: Workspace) -> Path:
     return opened(Path(spec.path), workspace.root / "sources", where)
 
 
+def tree_of(spec: SourceSpec, root: Path, known: taxonomy.Taxonomy | None) -> Tree:
+    """The files of a source; of its folders, those that the taxonomy knows are classes."""
+
+    def is_class(folder: str) -> bool:
+        if known is None:
+            return taxonomy.plain(folder) in taxonomy.NORMAL
+        try:
+            return bool(known.class_of(spec.name, folder))
+        except BadInput:
+            return False
+
+    return Tree(root, spec.images, spec.labels, is_class)
+
+
 def layout_of(spec: SourceSpec, tree: Tree) -> tuple[str, str]:
     """The layout that a source is read by, and what says so."""
     found = detected(tree)
@@ -74,7 +88,7 @@ def cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
     """
     known = taxonomy.load(recipe.images.taxonomy) if recipe.images.taxonomy else None
     for spec in recipe.sources:
-        tree = Tree(root_of(spec, workspace), spec.images, spec.labels)
+        tree = tree_of(spec, root_of(spec, workspace), known)
         layout, _ = layout_of(spec, tree)
         items = sorted(
             _chosen(_items(spec, tree, layout, recipe, known), spec, recipe.seed), key=lambda i: (_path(i), repr(i))

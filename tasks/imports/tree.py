@@ -1,7 +1,7 @@
-"""The files of a source: walked once, images and labels told apart, an image found by what a label file calls it."""
+"""The files of a source: walked once, images, masks and labels told apart."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,8 +16,11 @@ MASK_FOLDERS = frozenset({"mask", "masks", "ground truth", "ground_truth", "grou
 class Tree:
     """The files of one source, relative to its root with `/`, sorted. Links and hidden files are not listed."""
 
-    def __init__(self, root: Path, images: str = "", labels: str = ""):
-        self.root, self._images, self._labels = root, images, labels
+    def __init__(
+        self, root: Path, images: str = "", labels: str = "", is_class: Callable[[str], bool] = lambda folder: False
+    ):
+        """`images` and `labels` are patterns; `is_class` tells a folder that is known to be a class."""
+        self.root, self._images, self._labels, self.is_class = root, images, labels, is_class
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -41,33 +44,10 @@ class Tree:
         found = (f for f in self.files if PurePosixPath(f).suffix.lower() in wanted)
         return tuple(f for f in found if _matches(f, self._labels))
 
-    @cached_property
-    def _by_stem(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for f in self.images:
-            found.setdefault(PurePosixPath(f).stem, []).append(f)
-        return found
-
-    def image_of(self, label: str, named: str = "") -> str | None:
-        """The image that a label file is about: the one it names if that is there, else its namesake.
-
-        Of several namesakes the one whose folder is most like that of the label file. None if there is none.
-        """
-        for name in (named, label):
-            stem = PurePosixPath(name.replace("\\", "/")).stem
-            if name and (there := self._by_stem.get(stem)):
-                near = PurePosixPath(label).parent.parts
-                return min(there, key=lambda f: (-_shared(PurePosixPath(f).parent.parts, near), f))
-        return None
-
 
 def is_mask(name: str) -> bool:
     path = PurePosixPath(name)
     return path.stem.lower().endswith(MASK_MARKS) or any(p.lower() in MASK_FOLDERS for p in path.parts[:-1])
-
-
-def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    return len(set(one) & set(other))
 
 
 def _matches(name: str, pattern: str) -> bool:

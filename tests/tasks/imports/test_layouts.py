@@ -140,6 +140,88 @@ def test_mask_images_beside_images(tmp_path: Path) -> None:
     assert problems == ["masks/bs_5.png: the image that this mask belongs to is not there"]
 
 
+def test_masks_of_images_that_are_numbered_per_class(tmp_path: Path) -> None:
+    """As MVTec: 000.png in every class; what has no mask of its own gets none of another one."""
+    for path in ("test/crack/0.png", "test/hole/0.png", "test/hole/1.png", "test/good/0.png", "train/good/0.png"):
+        sets.write(tmp_path / path, sets.picture(1))
+    for path in ("crack/0_mask.png", "crack/1_mask.png", "hole/0_mask.png", "hole/0_gt.png", "0_mask.png"):
+        sets.write(tmp_path / "ground_truth" / path, sets.picture(2))
+    layout, found, problems = read(tmp_path)
+    assert layout == "masks"
+    assert {f.path: f.mask for f in found} == {
+        "test/crack/0.png": "ground_truth/crack/0_mask.png",
+        "test/hole/0.png": "ground_truth/hole/0_gt.png",
+        "test/hole/1.png": "", "test/good/0.png": "", "train/good/0.png": "",
+    }  # fmt: skip
+    belongs = "the image that this mask belongs to"
+    assert problems == [
+        f"ground_truth/0_mask.png: {belongs} may be test/crack/0.png or test/good/0.png or 2 more; name it with its "
+        "folder, or give the images names of their own",
+        f"ground_truth/crack/1_mask.png: {belongs} is not there",
+        f"ground_truth/hole/0_mask.png: {belongs} has labels already; the first ones in order were taken",
+    ]
+
+
+def test_coco_names_images_with_their_folders(tmp_path: Path) -> None:
+    """The numbers are the same in every folder, and one folder of those that are listed is not there."""
+    for folder in "ab":
+        sets.write(tmp_path / "img" / folder / "1.png", np.eye(4, dtype=np.uint8))
+    images = [{"id": n, "file_name": f"img/{folder}/1.png"} for n, folder in enumerate("cba")]
+    annotations = [{"image_id": n, "category_id": n, "bbox": [0, 0, 2, 2]} for n in range(3)]
+    categories = [{"id": n, "name": f"of {folder}"} for n, folder in enumerate("cba")]
+    (tmp_path / "all.json").write_text(
+        json.dumps({"images": images, "annotations": annotations, "categories": categories})
+    )
+    _, found, problems = read(tmp_path, "coco")
+    assert {f.path: f.label for f in found} == {"img/a/1.png": "of a", "img/b/1.png": "of b"}
+    assert len(problems) == 1 and problems[0].startswith("all.json: image img/c/1.png ")
+
+
+@pytest.mark.parametrize("layout", ["labelme", "voc", "yolo"])
+def test_two_label_files_of_an_image_are_one_sample(tmp_path: Path, layout: str) -> None:
+    sets.write(tmp_path / "1.png", sets.picture(1))
+    (tmp_path / "classes.txt").write_text("dent")
+    for folder, name in (("x", "1"), ("y", "1"), ("y", "1 (copy)")):
+        file = tmp_path / folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.with_suffix(".json").write_text(sets.labelme("1.png", [("dent", [(1, 1), (9, 1), (9, 9)])]))
+        file.with_suffix(".xml").write_text(sets.voc("1.png", [("dent", 1, 1, 9, 9)]))
+        file.with_suffix(".txt").write_text("0 0.5 0.5 0.2 0.2")
+    _, found, problems = read(tmp_path, layout)
+    assert [(f.path, f.label) for f in found] == [("1.png", "dent")]
+    assert len(problems) == 2 and any("y/1" in p and "has labels already; the first" in p for p in problems)
+
+
+def test_an_image_whose_labelme_file_is_broken_is_not_normal(tmp_path: Path) -> None:
+    for n in range(3):
+        sets.write(tmp_path / f"{n}.png", sets.picture(n))
+    (tmp_path / "0.json").write_text(sets.labelme("0.png", [("dent", [(1, 1), (9, 9)])]))
+    (tmp_path / "1.json").write_text("{")
+    _, found, problems = read(tmp_path, "labelme")
+    assert [(f.path, f.label) for f in found] == [("2.png", "normal")]
+    assert [p.split(":")[0] for p in problems] == ["0.json", "1.json", "0.png", "1.png"]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (("NEU-CLS/Cr_1.bmp", "NEU-CLS/In_1.bmp"), ["Cr", "In"]),  # packed with its folder
+        (("NEU-CLS/train/Cr_1.bmp", "NEU-CLS/test/In_1.bmp"), ["Cr", "In"]),
+        (("pack/steel/crack/1.png", "pack/steel/hole/1.png"), ["crack", "hole"]),
+        (("scratch/1.png", "scratch/img_2.png"), ["scratch", "scratch"]),  # one class and nothing else
+        (("crazing/IMG_1.png", "crazing/DSC_2.png"), ["crazing", "crazing"]),  # known, whatever the files are called
+        (("NEU-CLS/crazing_1.png", "NEU-CLS/crazing_2.png"), ["crazing", "crazing"]),
+    ],
+)
+def test_folders_that_all_images_share_are_a_class_only_where_nothing_else_is(
+    tmp_path: Path, images: tuple[str, ...], labels: list[str]
+) -> None:
+    for path in images:
+        sets.write(tmp_path / path, sets.picture(1))
+    found = READERS["folders"](Tree(tmp_path, is_class=lambda folder: folder == "crazing"))
+    assert {f.path: f.label for f in found if isinstance(f, Found)} == dict(zip(images, labels, strict=True))
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     secret = sets.write(tmp_path / "outside" / "kind" / "1.jpg", sets.picture(1))
     inside = tmp_path / "inside" / "kind"
