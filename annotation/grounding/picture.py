@@ -115,8 +115,8 @@ def _size(said: Said, a: Attributes) -> Check:
     if value in ("percent of image", "fraction of image"):
         said_share = said.numbers[0] / (100 if value == "percent of image" else 1)
         if bound := BOUND.search(said.words):
-            past = s.share / said_share if bound[1] else said_share / max(s.share, 1e-9)
-            return "no" if past > t["bound_factor"] else "maybe", percent
+            less, more = (said_share, s.share) if bound[1] else (s.share, said_share)
+            return "no" if more > t["bound_factor"] * less else "maybe", percent
         factor = t["area_factor"]
         least = s.share / factor - min(t["area_slack"], 0.25 * s.share)
         most = max(s.share * factor, min(s.hull, s.share * t["hull_factor"])) + min(t["area_slack"], s.share)

@@ -55,6 +55,8 @@ def verdicts(text: str, of: Attributes | None, truth: Truth | None = None) -> di
         ("It covers 0.7% of the image.", True),
         ("It covers 20% of the image.", False),
         ("It covers less than 1% of the image.", True),
+        ("It covers less than 0% of the image.", False),
+        ("It covers more than 0% of the image.", True),
         ("It covers more than half of the image.", False),
         ("It is tiny.", True),
         ("It is thin.", True),
