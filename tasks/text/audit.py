@@ -122,8 +122,9 @@ def _lines(file: Path) -> Iterator[_Line]:
                 yield _line(number, raw)
 
 
-def _bad(number: int, problem: str, known: Any = None) -> _Line:
-    return _Line(number, known, "", "", "", "", problem)
+def _bad(number: int, problem: str, known: Any = None, image: Any = None) -> _Line:
+    """A line without a text still belongs to its image: it parts none of the others about that."""
+    return _Line(number, known, "", image if isinstance(image, str) else "", "", "", problem)
 
 
 def _line(number: int, raw: bytes) -> _Line:
@@ -137,16 +138,16 @@ def _line(number: int, raw: bytes) -> _Line:
         return _bad(number, "is not JSON; write one object per line")
     if not isinstance(said, dict):
         return _bad(number, 'is not a JSON object; write {"id": …, "text": …}')
-    known = said.get("id")
-    text = said.get("text")
+    about, text = (said.get("id"), said.get("image")), said.get("text")
     if not isinstance(text, str) or not text.strip():
-        return _bad(number, "has no `text`; give the caption under that name", known)
+        return _bad(number, "has no `text`; give the caption under that name", *about)
     if len(text) > LONGEST_TEXT:
-        return _bad(number, f"has a text of more than {LONGEST_TEXT:,} characters; give a caption", known)
+        return _bad(number, f"has a text of more than {LONGEST_TEXT:,} characters; give a caption", *about)
     for key in ("image", "mask", "class"):
         if not isinstance(said.get(key) or "", str):
-            return _bad(number, f"has a `{key}` that is no text; give a file's name or a class", known)
-    return _Line(number, known, text, said.get("image") or "", said.get("mask") or "", said.get("class") or "")
+            return _bad(number, f"has a `{key}` that is no text; give a file's name or a class", *about)
+    image, mask, defect = (said.get(key) or "" for key in ("image", "mask", "class"))
+    return _Line(number, said.get("id"), text, image, mask, defect)
 
 
 def _audited(groups: list[list[_Line]], folder: Path, encode: Encode) -> Iterator[Audited]:
@@ -198,7 +199,7 @@ def _seen(folder: Path, image: str, mask: str, sound: bool) -> Attributes | None
         return None
     marked = _read(folder, mask)
     if marked.ndim == 3:
-        marked = marked[:, :, :3].max(axis=2)
+        marked = marked.max(axis=2)
     picture = _read(folder, image)
     if not marked.any():
         if sound:
@@ -211,7 +212,7 @@ def _seen(folder: Path, image: str, mask: str, sound: bool) -> Attributes | None
 
 
 def _read(folder: Path, name: str) -> np.ndarray:
-    """A picture as it is stored, RGB order; grey, 16 bits and alpha stay what they are."""
+    """A picture upright, as its EXIF turns it, without alpha; RGB order; grey and 16 bits stay what they are."""
     file = folder / name
     try:
         if file.is_dir():
@@ -223,14 +224,12 @@ def _read(folder: Path, name: str) -> np.ndarray:
     except OSError as e:
         raise BadInput(f"{name:.100}: cannot be read ({e.strerror}); name a picture that can") from None
     try:
-        found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        found = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) if data.size else None
     except cv2.error:
         found = None
     if found is None:
         raise BadInput(f"{name}: cannot be read as a picture; give PNG, JPEG, BMP or TIFF")
-    if found.ndim == 3:
-        found = found[:, :, [2, 1, 0, *range(3, found.shape[2])]]
-    return np.asarray(found)
+    return np.asarray(found[:, :, ::-1] if found.ndim == 3 else found)
 
 
 def _demand_small(file: Path, name: str) -> None:
@@ -239,11 +238,13 @@ def _demand_small(file: Path, name: str) -> None:
 
     try:
         with Image.open(file) as opened:
-            width, height = opened.size
-    except (OSError, ValueError, Image.DecompressionBombError):
+            small = opened.width * opened.height <= MOST_PIXELS
+    except Image.DecompressionBombError:  # Pillow's own limit, which is higher
+        small = False
+    except (OSError, ValueError):
         raise BadInput(f"{name}: cannot be read as a picture; give PNG, JPEG, BMP or TIFF") from None
-    if width * height > MOST_PIXELS:
-        raise BadInput(f"{name}: is {width}x{height} pixels; reduce it to at most {MOST_PIXELS:,} pixels")
+    if not small:
+        raise BadInput(f"{name}: is too large; reduce it to at most {MOST_PIXELS:,} pixels")
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from flows import cli
 from schemas.errors import CallError
@@ -67,6 +68,40 @@ def test_texts_of_one_image_in_a_row_are_compared(folder: Path) -> None:
     file = written(folder, GOOD, GOOD | {"id": "2"}, {"id": "3", "text": "dark"})
     first, second, other = task.audit(file, alike)
     assert (first.diversity, second.diversity, other.diversity) == (0, 0, 1)
+
+
+def test_a_line_without_a_text_parts_none_of_its_image(folder: Path) -> None:
+    first, bad, second = task.audit(written(folder, GOOD, {"image": "a.png"}, GOOD), alike)
+    assert "has no `text`" in bad.problem
+    assert (first.diversity, second.diversity) == (0, 0)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_picture_is_seen_as_its_exif_turns_it(folder: Path, turn: int) -> None:
+    """The mask lies on the picture as people see it, however the camera was held."""
+    stored = Image.open(folder / "a.png")
+    for back in BACK.get(turn, ()):
+        stored = stored.transpose(back)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    stored.save(folder / "turned.jpg", exif=exif, quality=95)
+    line = next(task.audit(written(folder, GOOD | {"image": "turned.jpg"}), never))
+    assert line.problem == "" and {c.verdict for c in line.claims} == {"supported"}
+
+
+T = Image.Transpose
+BACK = {
+    2: [T.FLIP_LEFT_RIGHT], 3: [T.ROTATE_180], 4: [T.FLIP_TOP_BOTTOM], 5: [T.TRANSPOSE],
+    6: [T.ROTATE_90], 7: [T.TRANSVERSE], 8: [T.ROTATE_270],
+}  # fmt: skip
+"""What makes the stored picture of the upright one, by the number of its turn in EXIF."""
+
+
+@pytest.mark.parametrize("size", [(10_001, 10_000), (15_000, 13_000)])
+def test_a_picture_that_is_too_large_is_told_by_its_header(folder: Path, size: tuple[int, int]) -> None:
+    Image.new("1", size).save(folder / "huge.png")
+    line = next(task.audit(written(folder, GOOD | {"image": "huge.png", "mask": ""}), never))
+    assert line.problem == "huge.png: is too large; reduce it to at most 100,000,000 pixels"
 
 
 @pytest.mark.parametrize(
