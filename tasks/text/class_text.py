@@ -14,6 +14,7 @@ from schemas.digests import digest
 from schemas.errors import BadInput
 from schemas.recipe import Recipe
 from schemas.rows import ClassDescription, Row, Sample
+from tasks import encoders
 from tasks.stage import MAKER, Context, Shard, gathering, stage
 from tasks.text.describing import described
 
@@ -33,9 +34,13 @@ def texts(recipe: Recipe) -> classes.ClassTexts | None:
 
 
 def settings(recipe: Recipe) -> tuple[object, ...]:
+    """The texts as they are written, and where a model refines them, who is asked what and which answers are kept."""
     want = recipe.caption
-    asked = (want.provider, model_of(want), want.temperature, want.max_tokens, want.class_text, prompts_digest())
-    return texts(recipe), asked if want.class_text.refine else ()
+    if not want.class_text.refine:
+        return texts(recipe), ()
+    asked = want.provider, want.base_url, model_of(want), want.temperature, want.max_tokens, prompts_digest()
+    kept = want.class_text.answers, want.max_similarity, encoders.identity(want.encoder)
+    return texts(recipe), (*asked, *kept)
 
 
 @stage(version=1, reads=(MAKER,), writes=("class_texts",), settings=settings, cut=gathering(MAKER))

@@ -9,7 +9,7 @@ import pytest
 from annotation.asking.ledger import Ledger, url
 from schemas.recipe import Recipe
 from schemas.rows import ClassDescription
-from tasks.text.class_text import class_text
+from tasks.text.class_text import class_text, settings
 from tasks.workspace import Workspace
 from tests import factory
 from tests.annotation.models.standin import Reply, openai_answer, standin
@@ -21,6 +21,25 @@ def recipe(server: str, batch: bool) -> Recipe:
     objects = [{"builtin": "vase0", "category": "vase", "normal": 0, "defects": ["bulge", "hole"]}]
     wanted = {"provider": "openai", "base_url": server, "budget_usd": 1.0, "batch": batch}
     return factory.recipe(objects=objects, caption={**wanted, "class_text": {"refine": True, "answers": 2}})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"base_url": "http://elsewhere/v1"}, {"temperature": 0.1}, {"max_similarity": 0.5}, {"encoder": "other"},
+        {"class_text": {"refine": True, "answers": 3}},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)  # fmt: skip
+def test_what_refines_a_text_is_in_the_fingerprint_where_texts_are_refined(changed: dict[str, Any]) -> None:
+    def both(**asked: Any) -> list[Any]:
+        return [
+            settings(factory.recipe(caption={"provider": "openai", **asked, "class_text": text}))
+            for text in (asked.get("class_text", {"refine": True, "answers": 2}), {})
+        ]
+
+    (before, plain), (after, plain_after) = both(), both(**changed)
+    assert before != after and plain == plain_after
 
 
 def answer(_: int, body: dict[str, Any]) -> Reply:
