@@ -7,11 +7,11 @@ from typing import Any
 
 from annotation.asking.sessions import model_of
 from annotation.models.prices import UnknownPrice
-from schemas.errors import BadInput
+from schemas.errors import BadInput, CallError
 from schemas.filming import Render
 from schemas.names import VIEWS
 from schemas.recipe import Recipe
-from tasks.filming.decisive import steered
+from tasks.filming.decisive import rendering, steered
 from tasks.filming.instances import instances
 from tasks.filming.plan import FLAGS, Planner, aim
 from tasks.filming.render import light_samples
@@ -112,6 +112,7 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0, classes: int = 0,
     stored = bits / 8 + images * BYTES_PER_IMAGE_PIXEL * (recipe.images.side or 1024) ** 2
     starts = len(made) * -(-want.orbit_frames // want.frames_per_process)
     texts = _texts(clips + images, classes or len({i.defect for i in defective}), recipe, come)
+    texts["warnings"] = (*_missing(recipe), *texts["warnings"])
     return Forecast(
         instances=len(made),
         clips=clips,
@@ -122,6 +123,14 @@ def forecast(recipe: Recipe, survey: int = 0, images: int = 0, classes: int = 0,
         views=views,
         **texts,
     )
+
+
+def _missing(recipe: Recipe) -> Iterator[str]:
+    """What a recipe names for its pictures, and is not there."""
+    try:
+        rendering(recipe)
+    except CallError as e:
+        yield str(e)
 
 
 def _texts(samples: int, classes: int, recipe: Recipe, come: Standing) -> dict[str, Any]:

@@ -72,3 +72,16 @@ def test_images_cost_what_their_descriptions_cost(tmp_path) -> None:
     assert (ten.images, ten.clips, ten.rendered_frames) == (10, 0, 0)
     assert ten.caption_requests == 10 * one.caption_requests > 0
     assert ten.online_usd == pytest.approx(10 * one.online_usd, abs=0.05) and ten.batch_usd < ten.online_usd
+
+
+@pytest.mark.parametrize(
+    ("render", "warning"),
+    [
+        ({"materials": [{"name": "mine", "color": "none.png"}]}, "material mine: none.png: no such file"),
+        ({"environments": ["none.hdr"]}, "render.environments: none.hdr: no such file"),
+    ],
+)
+def test_files_that_are_not_there_are_told_before_a_build_refuses_them(render: dict[str, object], warning: str) -> None:
+    assert forecast(recipe()).warnings == ()
+    (said,) = forecast(recipe(render=PLAIN | render)).warnings
+    assert said.startswith(warning)
