@@ -56,7 +56,7 @@ class Caption(Section):
     """Longest side of the pictures that are sent, in pixels; 0 for the size that the model bills."""
     batch: bool = False
     """Ask through the provider's batch interface: half the price, an answer within a day."""
-    budget_usd: float = Field(0.0, ge=0)
+    budget_usd: float = Field(0.0, ge=0, le=1e9)
     """Hard stop for spending on the ledger of this workspace; 0 allows no paid request."""
     budget_tokens: int = Field(0, ge=0)
     """Hard stop for tokens on the ledger of this workspace; 0 sets none."""
@@ -66,6 +66,6 @@ class Caption(Section):
     """Limit of the account; 0 to find it from the server's answers."""
     tokens_per_minute: int = Field(0, ge=0)
     """Limit of the account; 0 to find it from the server's answers."""
-    timeout_s: float = Field(120.0, gt=0)
+    timeout_s: float = Field(120.0, gt=0, le=600)  # the ledger takes a try that lasts longer for a dead one's
     """A request without an answer for so long is tried again."""
     class_text: ClassText = ClassText()

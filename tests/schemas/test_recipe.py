@@ -40,6 +40,12 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
         ("dataset: Tiny Set\nobjects: [{builtin: vase0}]", "`dataset`"),
         (MINIMAL + "render: {clip_seconds: 0.01}", "a clip needs two frames or more"),
         (MINIMAL + "render: {materials: []}", "`render.materials`"),
+        (MINIMAL + "caption: {budget_usd: .inf}", "`caption.budget_usd`: Input should be a finite number, not inf"),
+        (
+            MINIMAL + "visibility: {min_pixels: .nan}",
+            "`visibility.min_pixels`: Input should be a finite number, not nan",
+        ),
+        (MINIMAL + "caption: {timeout_s: 900}", "`caption.timeout_s`: Input should be less than or equal to 600"),
         (MINIMAL + "render: {elevation_deg: [40, 20]}", "the first number of a range is the smaller one"),
         (MINIMAL + "render: {defect: {radius_pct: [5, 400]}}", "`render.defect.radius_pct.1`"),
         (MINIMAL.replace("[{", "[{mesh: 'none/*.stl'}, {"), "no mesh file matches none/*.stl"),
