@@ -9,6 +9,8 @@ from schemas.objects import DefectSize
 from schemas.section import Elevation, Focal, Room, Section, Share, Stops
 
 SKY_SUFFIXES = (".hdr", ".exr")
+OWN = ("color", "roughness", "normal", "metallic", "repeat", "blend", "material")
+"""What is said of a surface of one's own; a built-in one has it from its name."""
 
 
 class MaterialSpec(Section):
@@ -38,11 +40,20 @@ class MaterialSpec(Section):
         named = (self.color, self.roughness, self.normal, self.blend)
         return tuple(f for f in named if isinstance(f, str))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _grouped(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {"group": MATERIAL_GROUP_OF.get(str(value.get("name")), ""), **value}
+        return value
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.name in MATERIAL_GROUP_OF or self.name in FLOORS:
-            if self.files:
-                raise ValueError(f"`{self.name}` is built in; give a surface of your own another name")
+            if own := [key for key in OWN if getattr(self, key) != type(self).model_fields[key].default]:
+                raise ValueError(
+                    f"`{self.name}` is built in and takes no `{own[0]}`; give a surface of your own another name"
+                )
             return self
         if (self.color is None) == (self.blend is None):
             raise ValueError(f"material `{self.name}`: give either `color` (a picture) or `blend` (a file)")
@@ -72,6 +83,13 @@ class EnvironmentSpec(Section):
             return {"name": value}
         return value
 
+    @field_validator("floor")
+    @classmethod
+    def _for_floors(cls, value: MaterialSpec | None) -> MaterialSpec | None:
+        if value and value.name in MATERIAL_GROUP_OF:
+            raise ValueError(f"`{value.name}` is a built-in material of objects; the floors are {', '.join(FLOORS)}")
+        return value
+
     @field_validator("sky")
     @classmethod
     def _light(cls, value: str) -> str:
@@ -93,11 +111,11 @@ def _environment(value: Any) -> Any:
 
 def _materials(value: Any) -> list[Any]:
     if isinstance(value, str) and value in MATERIALS:
-        return [{"name": name, "group": value} for name in MATERIALS[value]]
+        return [{"name": name} for name in MATERIALS[value]]
     if isinstance(value, str):
         if value not in MATERIAL_GROUP_OF:
             raise ValueError(f"{value}: no material or group of that name; the groups are {', '.join(MATERIALS)}")
-        return [{"name": value, "group": MATERIAL_GROUP_OF[value]}]
+        return [{"name": value}]
     return [value]
 
 
@@ -161,6 +179,13 @@ class Render(Section):
     @classmethod
     def _expanded(cls, value: Any) -> Any:
         return [m for item in value for m in _materials(item)] if isinstance(value, list | tuple) else value
+
+    @field_validator("materials")
+    @classmethod
+    def _for_objects(cls, value: tuple[MaterialSpec, ...]) -> tuple[MaterialSpec, ...]:
+        if floors := [m.name for m in value if m.name in FLOORS]:
+            raise ValueError(f"`{floors[0]}` is a built-in floor; the groups of materials are {', '.join(MATERIALS)}")
+        return value
 
     @field_validator("environments", mode="before")
     @classmethod

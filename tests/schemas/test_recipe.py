@@ -61,6 +61,15 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
         (MINIMAL + "render: {materials: [chalk]}", "chalk: no material or group of that name"),
         (MINIMAL + "render: {materials: [{name: chalk}]}", "material `chalk`: give either `color`"),
         (MINIMAL + "render: {materials: [{name: oak, color: a.png}]}", "`oak` is built in"),
+        (MINIMAL + "render: {materials: [{name: oak, repeat: 9}]}", "`oak` is built in and takes no `repeat`"),
+        (
+            MINIMAL + "render: {materials: [metal, {name: steel}]}",
+            "`steel` is a built-in floor; the groups of materials",
+        ),
+        (
+            MINIMAL + "render: {environments: [{name: x, sky: city, floor: {name: oak}}]}",
+            "`oak` is a built-in material of objects; the floors are asphalt",
+        ),
         (MINIMAL + "render: {environments: [moon]}", "moon: neither an .hdr or .exr file nor one of city-asphalt"),
         (MINIMAL + "render: {environments: [{name: x, sky: city, floor: lava}]}", "no floor of that name"),
         (MINIMAL + "plan: {mix: {never: 0.5, briefly: 0.5, half: 0.5, always: 0}}", "add up to 1, not 1.5"),
@@ -84,10 +93,10 @@ def test_defects_may_be_counted(tmp_path: Path) -> None:
 
 
 def test_a_material_group_stands_for_its_members_and_an_environment_for_its_pair(tmp_path: Path) -> None:
-    text = MINIMAL + "render: {materials: [metal, oak], environments: [night-steel, sky/hall.hdr]}"
+    text = MINIMAL + "render: {materials: [metal, oak, {name: knit}], environments: [night-steel, sky/hall.hdr]}"
     render = load(recipe_file(tmp_path, text)).render
-    assert [m.name for m in render.materials] == [*MATERIALS["metal"], "oak"]
-    assert {m.group for m in render.materials} == {"metal", "wood"}
+    assert [m.name for m in render.materials] == [*MATERIALS["metal"], "oak", "knit"]
+    assert {m.group for m in render.materials} == {"metal", "wood", "fabric"}
     night, hall = render.environments
     assert (night.sky, night.floor and night.floor.name) == ("night", "steel")
     assert (hall.name, hall.sky, hall.floor) == ("hall", str(tmp_path / "sky" / "hall.hdr"), None)
