@@ -32,7 +32,7 @@ from tasks.imports.stage import Item, import_images
 from tasks.stage import Context, Shard, cut, execute, generator
 from tasks.text.caption import READS, caption, samples, subject_of
 from tasks.text.class_text import texts
-from tasks.text.costs import NO_REQUESTS, Asked, about_a_class, most_requests
+from tasks.text.costs import NO_REQUESTS, Asked, about_a_class, left_about_a_sample, most_requests
 from tasks.text.describing import at_once
 from tasks.text.pictured import Known
 from tasks.workspace import Ref, Workspace
@@ -212,7 +212,7 @@ def _described(parts: list[Part], recipe: Recipe, look: Look) -> Iterator[Seen]:
             subject = await asyncio.to_thread(subject_of, *item, mine, rng)
             await describe(subject, want, model_of(want), mine, encode, rng)
         except Unanswered:
-            return Seen(True, Asked(looks=max(most - mine.answered, mine.missing)), mine.paid)
+            return Seen(True, left_about_a_sample(want, max(most - mine.answered, mine.missing)), mine.paid)
         except BadInput:
             pass  # nothing more is asked about what goes to `rejects`
         return Seen(True, NO_REQUESTS, mine.paid)
