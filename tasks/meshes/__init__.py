@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.meshes import cloud
+from tasks.meshes import cloud, faults
 from tasks.meshes.files import AXES, UP, read
 from tasks.meshes.repair import repaired
 from tasks.meshes.shapes import Frame, Shape, framed, placed
@@ -23,6 +23,7 @@ class Loaded:
     """From the file's coordinates to the shape's; its size is the longest side in the file's unit."""
 
 
+@faults.of_the_file
 def load(
     path: Path, bodies: Literal["one", "largest", "all"] = "one", open_surface: bool = False, up: str | None = None
 ) -> Loaded:

@@ -12,13 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from tasks.meshes import pcd
+from tasks.meshes import faults, pcd
 from tasks.meshes.refine import Faces, Points
 
 MAX_FACES = 2_000_000
 MAX_POINTS = 4_000_000
+MAX_PARTS = 50_000
+"""Places that a scene has meshes in."""
 MAX_BYTES = 2 << 30
 """No file of so many faces needs more."""
+LOOKS = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "MSFT_texture_", "KHR_mesh_quantization")
+"""Extensions of GLB that its geometry can be read without, and the one that the parser knows."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,12 @@ class Claim:
     least_bytes: int
 
 
+@faults.of_the_file
 def read(path: Path) -> Content:
     """The triangles, or the points, of an OBJ, STL, PLY, GLB or PCD file, as they stand there.
 
-    Raises BadInput for a file that is missing, empty, larger than its like may be, shorter than it says, or not
-    what its name says.
+    Raises BadInput for a file that is missing, closed to us, empty, larger than its like may be, shorter than it says,
+    or not what its name says.
     """
     name, suffix = path.name, path.suffix.lower()
     if suffix not in _CLAIMS:
@@ -69,14 +74,20 @@ def read(path: Path) -> Content:
             f"{name}: the file is cut off: it says that it holds {_said(claim)}, "
             f"which its {size:,} bytes cannot be; copy or export it again"
         )
-    if claim.faces > MAX_FACES:
-        raise BadInput(f"{name}: {claim.faces:,} faces are more than {MAX_FACES:,}; decimate the mesh first")
-    if claim.points > MAX_POINTS:
-        raise BadInput(f"{name}: {claim.points:,} points are more than {MAX_POINTS:,}; thin them out first")
+    _refuse_crowd(name, claim.faces, claim.points)
     if suffix == ".pcd":
         points, normals = pcd.read(path)
         return Content(points, np.zeros((0, 3), np.int32), normals)
     return _parsed(path)
+
+
+def _refuse_crowd(name: str, faces: int, points: int, parts: int = 1) -> None:
+    if faces > MAX_FACES:
+        raise BadInput(f"{name}: {faces:,} faces are more than {MAX_FACES:,}; decimate the mesh first")
+    if points > MAX_POINTS:
+        raise BadInput(f"{name}: {points:,} points are more than {MAX_POINTS:,}; thin them out first")
+    if parts > MAX_PARTS:
+        raise BadInput(f"{name}: {parts:,} parts are more than {MAX_PARTS:,}; join them first")
 
 
 def _said(claim: Claim) -> str:
@@ -84,6 +95,7 @@ def _said(claim: Claim) -> str:
     return next(f"{count:,} {noun}" for noun, count in counts.items() if count)
 
 
+@faults.of_the_file
 def numbered(path: Path) -> Points:
     """The vertices or points of a file (V, 3) in the order in which it numbers them. Raises BadInput."""
     if path.suffix.lower() == ".obj":
@@ -99,25 +111,41 @@ def _parsed(path: Path) -> Content:
     import trimesh
 
     name, kind = path.name, path.suffix.lower()[1:]
+    parts = _parts(path, kind)
+    if flat := [p for p in parts if np.shape(p.vertices)[1:] != (3,)]:
+        count = np.shape(flat[0].vertices)[-1]
+        raise BadInput(f"{name}: its vertices have {count} coordinates in place of 3; export the mesh again")
+    meshes = [p for p in parts if isinstance(p, trimesh.Trimesh) and len(p.faces)]
+    if not meshes and kind == "ply":
+        for part in parts:
+            if len(part.vertices):
+                points = np.asarray(part.vertices, dtype=np.float64)
+                return Content(points, np.zeros((0, 3), np.int32), _ply_normals(part.metadata, len(points)))
+    if not meshes:
+        raise BadInput(f"{name}: no faces in it; export a triangle surface (not points or curves) as {kind.upper()}")
+    offsets = np.cumsum([0, *(len(m.vertices) for m in meshes[:-1])])
+    vertices = np.concatenate([np.asarray(m.vertices, dtype=np.float64) for m in meshes])
+    faces = np.concatenate([np.asarray(m.faces) + o for m, o in zip(meshes, offsets, strict=True)])
+    return Content(vertices, faces)
+
+
+def _parts(path: Path, kind: str) -> list[Any]:
+    """What stands in a file, each part at its place: parsed, counted, and only then multiplied."""
+    import trimesh
+
     try:
         with path.open("rb") as stream:
             # A resolver of None keeps textures and material files, which a stranger may point anywhere, unread.
             scene = trimesh.load_scene(stream, file_type=kind, process=False, resolver=None, skip_materials=True)
-        dumped = scene.dump()
+        # A face of many corners is many triangles, and many nodes of a scene may place one mesh.
+        placed = [scene.geometry[key] for key, nodes in scene.graph.geometry_nodes.items() for _ in nodes]
+        faces = sum(len(getattr(p, "faces", ())) for p in placed)
+        _refuse_crowd(path.name, faces, sum(len(p.vertices) for p in placed) - 3 * faces, len(placed))
+        return list(scene.dump())
+    except BadInput:
+        raise
     except Exception as e:  # noqa: BLE001  the parsers raise whatever their byte fiddling stumbles over
         raise _unreadable(path, e) from None
-    parts = [g for g in dumped if isinstance(g, trimesh.Trimesh) and len(g.faces)]
-    if not parts and kind == "ply":
-        for part in dumped:
-            if len(part.vertices):
-                points = np.asarray(part.vertices, dtype=np.float64)
-                return Content(points, np.zeros((0, 3), np.int32), _ply_normals(part.metadata, len(points)))
-    if not parts:
-        raise BadInput(f"{name}: no faces in it; export a triangle surface (not points or curves) as {kind.upper()}")
-    offsets = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])])
-    vertices = np.concatenate([np.asarray(p.vertices, dtype=np.float64) for p in parts])
-    faces = np.concatenate([np.asarray(p.faces) + o for p, o in zip(parts, offsets, strict=True)])
-    return Content(vertices, faces)
 
 
 def _ply_normals(metadata: dict[str, Any], count: int) -> Points | None:
@@ -136,6 +164,8 @@ def _unreadable(path: Path, why: Exception) -> BadInput:
 
 
 def _obj(path: Path, size: int) -> Claim:
+    if _counted(path, rb"(?m)^f(?:[ \t].*)?[ \t]0(?=[/\s]|$)"):
+        raise BadInput(f"{path.name}: a face names vertex 0, but OBJ counts from 1; export the mesh again")
     faces, points = _counted(path, rb"(?m)^f\s"), _counted(path, rb"(?m)^v\s")
     return Claim(faces, points, 0)
 
@@ -172,6 +202,8 @@ def _glb(path: Path, size: int) -> Claim:
         if max(length, total) > size:
             return Claim(0, 0, max(length, total))
         scene = json.loads(stream.read(length))
+    if unknown := ", ".join(e for e in scene.get("extensionsRequired", []) if not e.startswith(LOOKS)):
+        raise BadInput(f"{path.name}: cannot be read without {unknown:.120}; export the mesh without compression")
     accessors = scene.get("accessors", [])
     parts = [p for mesh in scene.get("meshes", []) for p in mesh.get("primitives", [])]
     corners = sum(int(accessors[p["indices"]]["count"]) for p in parts if "indices" in p)
@@ -185,7 +217,7 @@ def _pcd(path: Path, size: int) -> Claim:
 
 
 def _counted(path: Path, pattern: bytes) -> int:
-    """How often a pattern of at most 16 bytes stands in a file, read in blocks."""
+    """How often a pattern stands in the lines of a file, read in blocks."""
     found, tail, search = 0, b"", re.compile(pattern)
     with path.open("rb") as stream:
         while block := stream.read(1 << 22):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import BadInput
-from tasks.meshes import Shape, files
+from tasks.meshes import Shape, faults, files
 from tasks.meshes.refine import Points, refine
 from tasks.meshes.repair import WELD_DIGITS
 
@@ -34,10 +34,12 @@ class Labels:
     """Whether the points are the mesh file's own vertices, one label each, in place of points of their own."""
 
 
+@faults.of_the_file
 def read(path: Path, mesh: Path) -> Labels:
     """Lines of `x y z label`, or of one label per vertex of `mesh`; commas or blanks between, label 0 or 1.
 
-    Raises BadInput for a file that is missing, empty, not of such lines, of other labels, or that marks nothing.
+    Raises BadInput for a file that is missing, closed to us, empty, not of such lines, of other labels, or that marks
+    nothing.
     """
     name = path.name
     if not path.is_file():
@@ -81,6 +83,7 @@ def _table(path: Path) -> NDArray[np.float64]:
         raise BadInput(f"{path.name}: cannot be read as labels ({reason}); give lines of `x y z label`") from None
 
 
+@faults.of_the_file
 def carried(name: str, shape: Shape, labels: Labels) -> tuple[Shape, NDArray[np.float32]]:
     """The shape, refined along the label's border, and its label (V,), 1 on the defect and 0 elsewhere.
 

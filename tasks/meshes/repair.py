@@ -168,11 +168,11 @@ def _enclosing(mesh: Any, groups: list[NDArray[np.int64]]) -> list[list[int]]:
     _, of_face = edges_of(np.asarray(mesh.faces))
     twice = (np.bincount(of_face.ravel()) == 2)[of_face].all(axis=1)
     closed = np.array([twice[g].all() for g in groups])
-    low, high = (np.array([f(mesh.triangles[g], axis=(0, 1)) for g in groups]) for f in (np.min, np.max))
+    low, high = (np.stack([f(mesh.triangles[g], axis=(0, 1)) for g in groups], axis=1) for f in (np.min, np.max))
     around: list[list[int]] = [[] for _ in groups]
     for k in np.flatnonzero(closed):
-        boxed = closed & (low > low[k]).all(axis=1) & (high < high[k]).all(axis=1)
-        inner = np.flatnonzero(boxed[k + 1 :]) + k + 1
+        boxed = (low[:, k + 1 :] > low[:, [k]]).all(axis=0) & (high[:, k + 1 :] < high[:, [k]]).all(axis=0)
+        inner = np.flatnonzero(boxed & closed[k + 1 :]) + k + 1
         if not len(inner):
             continue
         probes = [mesh.vertices[np.unique(mesh.faces[groups[i]])[:8]] for i in inner]

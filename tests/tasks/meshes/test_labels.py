@@ -172,3 +172,13 @@ def test_labels_of_places_that_a_sensor_did_not_see_do_not_count(
     text = written(tmp_path, np.array([[seen]] * 100 + [[blind]]))
     with pytest.raises(BadInput, match=rf"^ball\.txt: {says} coordinates is labelled as defect; give a "):
         labels.read(text, tmp_path / "scan.pcd")
+
+
+def test_labels_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    text, mesh = written(tmp_path, points()), mesh_file(tmp_path)
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(BadInput, match=r"^ball\.txt: cannot be opened \(Permission denied\)"):
+        labels.read(text, mesh)

@@ -10,7 +10,7 @@ import pytest
 import trimesh
 
 from schemas.errors import BadInput
-from tasks.meshes import load, repair
+from tasks.meshes import files, load, repair
 
 DATA = Path(__file__).parents[3] / "../shared/data/meshes"
 
@@ -84,6 +84,25 @@ def glb_of(count: int) -> bytes:
     return struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text), len(text), b"JSON") + text
 
 
+def glb(mesh: trimesh.Trimesh, times: int = 1) -> bytes:
+    """One mesh in a file, and a branch of nodes that place it so many times."""
+    scene = trimesh.Scene({"box": mesh})
+    for k in range(1, times):
+        at = trimesh.transformations.translation_matrix([3.0, 0, 0])
+        scene.graph.update(frame_to=f"n{k}", frame_from=f"n{k - 1}" if k > 1 else None, matrix=at, geometry="box")
+    return bytes(scene.export(file_type="glb"))
+
+
+def glb_that_requires(*extensions: str) -> bytes:
+    """A sound GLB file that says that it cannot be read without these extensions."""
+    plain = glb(box())
+    (length,) = struct.unpack("<I", plain[12:16])
+    text = json.dumps(json.loads(plain[20 : 20 + length]) | {"extensionsRequired": extensions}).encode()
+    text += b" " * (-len(text) % 4)
+    rest = plain[20 + length :]
+    return struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text) + len(rest), len(text), b"JSON") + text + rest
+
+
 def doubled() -> bytes:
     """A curved sheet and its mirror image behind it, sewn along the rim: closed, around nothing."""
     x, y = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9), indexing="ij")
@@ -117,6 +136,18 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("crowd.glb", lambda: glb_of(30_000_000), "10,000,000 faces are more than 2,000,000; decimate"),
     ("short.glb", lambda: glb_of(30)[:-9], "cut off"),
     ("hollow.obj", doubled, "a closed surface without a volume"),
+    (
+        "drawing.obj",
+        lambda: obj([(0, 0), (1, 0), (0, 1), (1, 1)], [(0, 1, 2), (1, 2, 3)] * 2),
+        "2 coordinates in place",
+    ),
+    ("zero.obj", lambda: tetrahedron(1).replace(b"f ", b"f 0//0 "), "names vertex 0, but OBJ counts from 1"),
+    ("zero-last.obj", lambda: tetrahedron(1) + b"\nf 1 2 0", "names vertex 0, but OBJ counts from 1"),
+    (
+        "packed.glb",
+        lambda: glb_that_requires("KHR_draco_mesh_compression"),
+        "without KHR_draco_mesh_compression; export",
+    ),
     ("model.step", lambda: b"ISO-10303-21;", "give OBJ, STL, PLY, GLB or PCD"),
 ]
 
@@ -131,6 +162,42 @@ def test_a_mesh_that_cannot_be_used_is_refused_in_one_sentence(
     assert says in str(refusal.value)
     assert str(refusal.value).startswith(f"{name}: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_looks_that_a_file_requires_do_not_keep_its_geometry_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "shiny.glb").write_bytes(glb_that_requires("KHR_texture_transform", "KHR_materials_unlit"))
+    assert len(load(tmp_path / "shiny.glb").shape.faces) == 12
+
+
+CROWDS: list[tuple[str, Callable[[], bytes], dict[str, int], str]] = [
+    # file, what it holds, limits, what the refusal says
+    ("branch.glb", lambda: glb(box(), 8), {"MAX_FACES": 90}, "96 faces are more than 90; decimate"),
+    ("twigs.glb", lambda: glb(box(), 8), {"MAX_PARTS": 7}, "8 parts are more than 7; join them"),
+    ("quads.obj", sheet, {"MAX_FACES": 4}, "8 faces are more than 4; decimate"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "limits", "says"), CROWDS, ids=[c[0] for c in CROWDS])
+def test_what_a_short_file_stands_for_is_counted_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: Callable[[], bytes], limits: dict[str, int],
+    says: str,
+) -> None:  # fmt: skip
+    for limit, value in limits.items():
+        monkeypatch.setattr(files, limit, value)
+    monkeypatch.setattr(trimesh.Scene, "dump", lambda _: pytest.fail("was made"))
+    (tmp_path / name).write_bytes(content())
+    with pytest.raises(BadInput, match=f"^{name}: {says}"):
+        load(tmp_path / name)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "closed.obj").write_bytes(tetrahedron(1))
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(BadInput, match=r"^closed\.obj: cannot be opened \(Permission denied\); check that it may be"):
+        load(tmp_path / "closed.obj")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
