@@ -1,8 +1,8 @@
 """What a recipe says about text: who writes it, how it is chosen and checked (SteelDefectX)."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.addresses import Address
 from schemas.section import Section, Share
@@ -69,3 +69,9 @@ class Caption(Section):
     timeout_s: float = Field(120.0, gt=0, le=600)  # the ledger takes a try that lasts longer for a dead one's
     """A request without an answer for so long is tried again."""
     class_text: ClassText = ClassText()
+
+    @model_validator(mode="after")
+    def _refined_by_a_model(self) -> Self:
+        if self.class_text.refine and self.provider == "measured":
+            raise ValueError("`class_text.refine` asks a model, which `measured` is not; name another `provider`")
+        return self

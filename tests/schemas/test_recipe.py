@@ -74,6 +74,7 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
         (MINIMAL + "render: {environments: [{name: x, sky: city, floor: lava}]}", "no floor of that name"),
         (MINIMAL + "plan: {mix: {never: 0.5, briefly: 0.5, half: 0.5, always: 0}}", "add up to 1, not 1.5"),
         (MINIMAL + "split: {protocols: [unseen]}", "which is not among `protocols`"),
+        (MINIMAL + "caption: {class_text: {refine: true}}", "asks a model, which `measured` is not; name another"),
         ("dataset: [", "not valid YAML"),
         ("just text", "a recipe is a mapping"),
         ("dataset: tiny\nobjects: [{mesh: 'none/*.stl'}]", "no mesh file matches"),
