@@ -9,11 +9,11 @@ import asyncio
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from annotation.asking.ask import Asks
 from annotation.candidates import prompt, spoken
@@ -41,14 +41,17 @@ MERGED: dict[str, Any] = {
 }
 
 
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
 class Knowledge(Section):
     """What is known of one class."""
 
     name: str = ""
     """As it is spoken; the class with spaces, if empty."""
-    attributes: tuple[str, ...] = Field(min_length=1)
+    attributes: tuple[Phrase, ...] = Field(min_length=1)
     """What it looks like, as phrases."""
-    causes: tuple[str, ...] = Field(min_length=1)
+    causes: tuple[Phrase, ...] = Field(min_length=1)
     """Where it comes from, as phrases."""
 
 

@@ -51,6 +51,11 @@ def test_a_class_without_a_text_is_named() -> None:
     [
         ("classes: [", "cannot be read"),
         ("taxonomy: x\nversion: '1'\nauthor: me\nstatus: candidate\nclasses: {a: {attributes: []}}", "classes.a"),
+        (
+            "taxonomy: x\nversion: '1'\nauthor: me\nstatus: candidate\n"
+            "classes: {a: {attributes: [dark], causes: [' ']}}",
+            "classes.a.causes.0",
+        ),
         ("taxonomy: x\nversion: '1'\nauthor: me\nstatus: fine\nclasses: {}", "status"),
     ],
 )
