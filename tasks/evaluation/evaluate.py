@@ -86,10 +86,10 @@ def evaluate(
     max_tokens: int = MAX_TOKENS,
     say: Callable[[str], None] = lambda text: None,
 ) -> Result:
-    """Ask `model` (PROVIDER:NAME) about a split, or score `answers`; write answers.jsonl and scores.json.
+    """Ask `model` (PROVIDER:NAME) about a split, or score `answers`; write scores.json, and what was scored beside it.
 
-    They go to `out`, or beside the release to evaluations/<release>/<model>/<prompt>/<protocol>-<split>/. Raises
-    CallError for a wrong call, and what `exam.of` and `interview.interview` raise.
+    They go to `out`, or beside the release to evaluations/<release>/<model>/<prompt and settings>/<protocol>-<split>/.
+    Raises CallError for a wrong call, and what `exam.of` and `interview.interview` raise.
     """
     if protocol not in PROTOCOLS:
         raise CallError(f"--protocol {protocol}: not known; there is {', '.join(PROTOCOLS)}")
@@ -105,13 +105,14 @@ def evaluate(
     who = None if answers else _examinee(model, prompt, base_url, temperature, max_tokens)
     taken = _limited(exam.of(release, split_protocol, split), limit, prompt)
     name = who.name if who else model or (answers.stem if answers else "")
-    folder, book = _places(release, out, taken, name, prompt)
+    folder, book = _places(release, out, taken, name, f"{prompt}-{who.settings_digest}" if who else prompt)
     if who:
-        journal = Journal(folder / "answers.jsonl")
+        journal = Journal(folder / "journal.jsonl")
         interview.interview(taken.items, who, journal, ledger.url(book), budget_usd, say)
         known = journal.read()
         entries = {i.sample: known[interview.key(i, who)] for i in taken.items}
-        file = journal.path
+        file = folder / "answers.jsonl"
+        write_atomic(file, "".join(interview.line(entry) for entry in entries.values()))
     else:
         assert answers is not None
         file = answers
@@ -155,16 +156,21 @@ def _as_asked(items: list[Item], prompt: str) -> list[Item]:
     return [exam.as_image(i) for i in items] if prompt == "image" else items
 
 
-def _places(release: Path, out: Path | None, taken: Exam, name: str, prompt: str) -> tuple[Path, Path]:
+def _places(release: Path, out: Path | None, taken: Exam, name: str, how: str) -> tuple[Path, Path]:
     """The folder for the results, and the one that has the ledger. Raises CallError for one inside the release."""
     root = release.resolve()
     book = out.resolve() if out else root.parent / "evaluations"
-    parts = (taken.release, re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model", prompt)
-    folder = book if out else book.joinpath(*parts, f"{taken.protocol}-{taken.split}")
+    parts = (taken.release, name, how, f"{taken.protocol}-{taken.split}")
+    folder = book if out else book.joinpath(*map(_plain_name, parts))
     if folder.is_relative_to(root):
         raise CallError(f"--out {out}: lies in the release, which is frozen; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     return folder, book
+
+
+def _plain_name(text: str) -> str:
+    """A folder's name for any text: what a release says of itself leads nowhere else."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-") or "unnamed"
 
 
 def _others(release: Path, taken: Exam) -> set[str]:

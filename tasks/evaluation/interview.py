@@ -55,10 +55,15 @@ class Examinee:
             "max_tokens": self.max_tokens,
         }  # fmt: skip
 
+    @property
+    def settings_digest(self) -> str:
+        """Tells apart what the same model says to the same prompt when it is asked otherwise, or on another server."""
+        return digest(self.name, self.base_url, self.settings, length=8)
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A raw answer, one line of answers.jsonl. `key` names the question: all that decides the answer is in it."""
+    """A raw answer. `key` names the question: all that decides the answer is in it."""
 
     sample: str
     key: str
@@ -115,8 +120,14 @@ def at_most(items: Iterable[Item], who: Examinee, cost: Price) -> float:
     return sum(cost.at_most(request(i, who, (b"",) * len(shown(i, who.prompt)))) for i in items) / USD
 
 
+def line(entry: Entry) -> str:
+    """An answer as a line of a JSONL file."""
+    return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+
+
 class Journal:
-    """answers.jsonl, append-only. A line that a crash cut short is not read; the ledger still has its answer."""
+    """Every answer when it comes, append-only, those to clips of an earlier draft of the release among them. A line
+    that a crash cut short is not read; the ledger still has its answer."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -125,9 +136,9 @@ class Journal:
         """Entries by key; of several, the first."""
         found: dict[str, Entry] = {}
         if self.path.exists():
-            for line in self.path.read_bytes().splitlines():
+            for written in self.path.read_bytes().splitlines():
                 try:
-                    entry = Entry(**json.loads(line))
+                    entry = Entry(**json.loads(written))
                 except (ValueError, TypeError):
                     continue
                 found.setdefault(entry.key, entry)
@@ -137,8 +148,7 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "a+b") as f:
             whole = f.tell() == 0 or (f.seek(-1, 2), f.read(1))[1] == b"\n"
-            line = json.dumps(asdict(entry), ensure_ascii=False)
-            f.write((b"" if whole else b"\n") + line.encode() + b"\n")
+            f.write((b"" if whole else b"\n") + line(entry).encode())
 
 
 def interview(

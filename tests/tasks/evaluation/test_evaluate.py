@@ -150,16 +150,49 @@ def test_nobody_is_asked_twice_and_scoring_again_needs_no_key(folder: Path, monk
         asked = len(server.requests)
         monkeypatch.delenv("OPENAI_API_KEY")
         assert evaluate(folder, "mmviad", **options) == first
-        answers = first.folder / "answers.jsonl"
-        again = evaluate(folder, "mmviad", answers=answers, split_protocol="standard", out=folder.parent / "again")
-        assert (again.scores, again.outcomes, again.by) == (first.scores, first.outcomes, first.by)
+        assert scored_again(folder, first).scores == first.scores
         monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-0123456789")
-        whole = answers.read_bytes()
-        answers.write_bytes(whole[:-30])  # a line that a crash cut short: the ledger has the answer
-        assert evaluate(folder, "mmviad", **options).scores == first.scores
+        journal = first.folder / "journal.jsonl"
+        whole = journal.read_bytes()
+        journal.write_bytes(whole[:-30])  # a line that a crash cut short: the ledger has the answer
+        assert evaluate(folder, "mmviad", **options) == first
         assert len(server.requests) == asked == len(items(folder, "test"))
-        assert sorted(map(json.loads, answers.read_bytes().split(b"\n")[-2:-1]), key=str)
-        assert len(interview.Journal(answers).read()) == asked
+        assert sorted(map(json.loads, journal.read_bytes().split(b"\n")[-2:-1]), key=str)
+        assert len(interview.Journal(journal).read()) == asked
+        assert scored_again(folder, first).scores == first.scores
+
+
+def scored_again(folder: Path, result: Result) -> Result:
+    """From the answers that lie beside the scores."""
+    options: dict[str, Any] = {"split": result.split, "split_protocol": result.split_protocol}
+    return evaluate(folder, "mmviad", answers=result.folder / "answers.jsonl", out=folder.parent / "again", **options)
+
+
+def test_what_is_asked_otherwise_is_kept_apart(folder: Path) -> None:
+    def mean(result: Result) -> float:
+        return result.scores.mean.score
+
+    with standin(lambda n, body: Reply(openai_answer(GOOD if body["temperature"] else "No idea."))) as server:
+        options: dict[str, Any] = {"model": "openai:gpt-4o", "split_protocol": "standard", "base_url": server.url}
+        cold, warm = (evaluate(folder, "mmviad", temperature=t, budget_usd=BUDGET, **options) for t in (0.0, 0.7))
+    assert mean(cold) == 0 < mean(warm)
+    for result in (cold, warm):
+        assert json.loads((result.folder / "scores.json").read_text())["asked"] == result.asked
+        assert mean(scored_again(folder, result)) == mean(result)
+
+
+def test_the_answers_that_are_kept_are_those_to_the_draft_as_it_is_now(folder: Path) -> None:
+    with standin(always(GOOD)) as server:
+        options: dict[str, Any] = {"model": "openai:gpt-4o", "base_url": server.url, "budget_usd": BUDGET}
+        first = evaluate(folder, "mmviad", split_protocol="standard", **options)
+        file = folder / "manifest" / "media.parquet"  # made anew: the same clips by name, with other pictures
+        table = pq.read_table(file)
+        ids = pa.array([id[::-1] for id in table["id"].to_pylist()])
+        pq.write_table(table.set_column(table.schema.get_field_index("id"), table.schema.field("id"), ids), file)
+        second = evaluate(folder, "mmviad", split_protocol="standard", **options)
+    assert second.folder == first.folder
+    assert len(interview.Journal(second.folder / "journal.jsonl").read()) == 2 * second.scores.clips
+    assert scored_again(folder, second).scores == second.scores
 
 
 def test_frames_are_sent_in_order_and_reduced(folder: Path) -> None:
@@ -257,10 +290,10 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         process = subprocess.Popen(command, start_new_session=True, **quiet)
         deadline = time.monotonic() + 60
-        while len(list(tmp_path.rglob("answers.jsonl"))) == 0 or len(server.requests) < 10:
+        while len(list(tmp_path.rglob("journal.jsonl"))) == 0 or len(server.requests) < 10:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
-        (journal,) = tmp_path.rglob("answers.jsonl")
+        (journal,) = tmp_path.rglob("journal.jsonl")
         while journal.read_bytes().count(b"\n") < 3:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -286,8 +319,7 @@ def test_a_limit_is_a_sample_that_is_part_of_larger_ones(folder: Path, tmp_path:
 
     assert [clips(n) for n in (1, 4, 99, None)] == [1, 4, 10, 10]
     five, six = (asked(folder, always(GOOD), limit=n)[0].folder for n in (5, 6))
-    assert five == six
-    assert len(interview.Journal(five / "answers.jsonl").read()) == 11, "another server: other answers"
+    assert five != six, "another server: other answers"
 
 
 def test_the_release_stays_as_it_was(folder: Path) -> None:
@@ -347,6 +379,17 @@ def lead_out_of_the_release(folder: Path) -> str:
     paths = pa.array([f"../elsewhere/{path}" for path in table["path"].to_pylist()])
     pq.write_table(table.set_column(table.schema.get_field_index("path"), table.schema.field("path"), paths), file)
     return "leads out of the release"
+
+
+def test_a_release_that_calls_itself_a_path_is_written_about_beside_it(folder: Path, tmp_path: Path) -> None:
+    file = folder / "manifest" / "samples.parquet"
+    table = pq.read_table(file)
+    about = {**table.schema.metadata, b"defectory.dataset": str(tmp_path / "elsewhere" / "x").encode()}
+    pq.write_table(table.replace_schema_metadata(about), file)
+    answers = write(tmp_path / "x.jsonl", {})
+    result = evaluate(folder, "mmviad", split_protocol="standard", answers=answers)
+    assert result.folder.is_relative_to(folder.parent / "evaluations")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("damage", [damage_a_clip, damage_a_table, lead_out_of_the_release])
