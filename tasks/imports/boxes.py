@@ -55,13 +55,15 @@ def _parsed_voc(file: Path) -> tuple[str, tuple[int, int] | None, tuple[Shape, .
         raise BadInput(f"{file.name}: declares entities, which no label file needs; it is not read")
     try:
         top = ElementTree.fromstring(text)  # noqa: S314 - without entities there is nothing to expand
+        if top.tag != "annotation":
+            raise ValueError(f"it is about <{top.tag:.40}>, not <annotation>")
         shapes = tuple(_voc_object(o) for o in top.iter("object"))
         stated = top.find("size")
         size = None
         if stated is not None:
             width, height = (int(float(stated.findtext(k) or 0)) for k in ("width", "height"))
             size = (width, height) if width > 0 and height > 0 else None
-    except (ElementTree.ParseError, ValueError, TypeError) as e:
+    except (ElementTree.ParseError, ValueError, TypeError, OverflowError) as e:
         raise BadInput(f"{file.name}: is no VOC label file ({e})") from None
     return _voc_image(top), size, shapes
 
@@ -110,21 +112,45 @@ def yolo(tree: Tree) -> Iterator[Read]:
 
 
 def _yolo_names(tree: Tree) -> dict[int, str]:
+    """The names of the class numbers; files that name the classes have to agree."""
+    names: dict[int, str] = {}
+    first = ""
+    problem = BadInput("neither data.yaml nor classes.txt says what the class numbers mean; add one of them")
     for name in tree.files:
-        file = PurePosixPath(name)
-        if file.suffix.lower() in (".yaml", ".yml"):
-            try:
-                found = yaml.safe_load(text_of(tree.root / name))
-            except yaml.YAMLError as e:
-                raise BadInput(f"{name}: is no YAML ({' '.join(str(e).split())})") from None
-            listed = found.get("names") if isinstance(found, dict) else None
-            if isinstance(listed, list):
-                return {n: str(c) for n, c in enumerate(listed)}
-            if isinstance(listed, dict) and all(str(k).isdigit() for k in listed):
-                return {int(k): str(c) for k, c in listed.items()}
-        if file.name.lower() in ("classes.txt", "obj.names"):
-            return {n: c.strip() for n, c in enumerate(text_of(tree.root / name).splitlines())}
-    raise BadInput("neither data.yaml nor classes.txt says what the class numbers mean; add one of them")
+        try:
+            listed = _listed(tree.root / name, name)
+        except BadInput as e:  # perhaps it is about something else
+            problem = e
+            continue
+        other = next((n for n, c in listed.items() if names.get(n, c) != c), None)
+        if other is not None:
+            raise BadInput(
+                f"{name}: calls class {other} {listed[other]}, and {first} calls it {names[other]}; make each part of "
+                "the set a source of its own, or let the files agree"
+            )
+        if listed:
+            names, first = {**names, **listed}, first or name
+    if not names:
+        raise problem
+    return names
+
+
+def _listed(file: Path, name: str) -> dict[int, str]:
+    """The classes that a file lists, if it is one that does."""
+    if file.suffix.lower() in (".yaml", ".yml"):
+        try:
+            found = yaml.safe_load(text_of(file))
+        except yaml.YAMLError as e:
+            raise BadInput(f"{name}: is no YAML ({' '.join(str(e).split())})") from None
+        listed = found.get("names") if isinstance(found, dict) else None
+        if isinstance(listed, list):
+            return {n: str(c) for n, c in enumerate(listed)}
+        if isinstance(listed, dict) and all(str(k).isdecimal() for k in listed):
+            return {int(k): str(c) for k, c in listed.items()}
+    if file.name.lower() in ("classes.txt", "obj.names"):
+        lines = (line.strip() for line in text_of(file).splitlines())
+        return {n: c for n, c in enumerate(lines) if c}
+    return {}
 
 
 def _yolo_line(line: str, names: dict[int, str]) -> Shape:

@@ -35,9 +35,10 @@ def detected(tree: Tree) -> tuple[str, str]:
 
 
 def _heads(tree: Tree, suffix: str) -> list[str]:
+    labels = (tree.root / n for n in tree.labels(suffix) if PurePosixPath(n).name.lower() not in NO_CLASS)
     found = []
-    for name in islice((n for n in tree.labels(suffix) if PurePosixPath(n).name.lower() not in NO_CLASS), LOOKED_AT):
-        with open(tree.root / name, "rb") as f:
+    for file in islice((f for f in labels if f.stat().st_size), LOOKED_AT):  # an empty one tells nothing
+        with open(file, "rb") as f:
             found.append(f.read(HEAD).decode("utf-8", "replace"))
     return found
 

@@ -156,8 +156,10 @@ def _run_lengths(shape: Shape, height: int, width: int, name: str) -> np.ndarray
             raise BadInput(f"{name}: a mask of {shape.label} is not one of {width}x{height} pixels")
         encoded: Any = rle.frPyObjects({"size": size, "counts": list(shape.rle)}, height, width)
     else:
-        encoded = {"size": size, "counts": str(shape.rle).encode()}
-        if _length(str(shape.rle)) != height * width:  # the library would write past the end of its memory
+        counts = str(shape.rle)
+        encoded = {"size": size, "counts": counts.encode()}
+        # The library may write past the end of its memory; and it reads bytes, where letters are counted here.
+        if not counts.isascii() or _length(counts) != height * width:
             raise BadInput(f"{name}: a mask of {shape.label} is not one of {width}x{height} pixels")
     decoded: np.ndarray = rle.decode(encoded)
     return decoded.astype(np.uint8)

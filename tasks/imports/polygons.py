@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,7 +15,7 @@ from tasks.imports.records import NORMAL, Found, Problem, Read, Shape, main_clas
 from tasks.imports.tree import Tree
 
 LARGEST_COCO = 4 << 30
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
 
 
 def labelme(tree: Tree) -> Iterator[Read]:
@@ -75,11 +76,11 @@ def coco(tree: Tree) -> Iterator[Read]:
             for a in said["annotations"]:
                 of_image.setdefault(a["image_id"], []).append(a)
             listed = [(i["id"], str(i["file_name"]), i) for i in said["images"]]
-            known = {i for i, _, _ in listed}
+            times = Counter(i for i, _, _ in listed)
         except (BadInput, *MALFORMED) as e:
             yield Problem(name, f"{name}: is no COCO file ({_why(e)})")
             continue
-        for stranger in sorted(of_image.keys() - known, key=str):
+        for stranger in sorted(of_image.keys() - times.keys(), key=str):
             yield Problem(f"{name}#{stranger}", f"{name}: has annotations of image {stranger}, which it does not list")
         # Where a folder is missing, its images are not to take the labels of namesakes that are there.
         for number, file_name, image in sorted(listed, key=lambda i: -images.certainty(i[1])):
@@ -89,9 +90,12 @@ def coco(tree: Tree) -> Iterator[Read]:
             except BadInput as e:
                 yield Problem(f"{name}#{number}", f"{where} {e}")
                 continue
+            if times[number] > 1:
+                yield Problem(f"{name}#{number}", f"{where} has the id {number}, as another one of this file has")
+                continue
             try:
-                shapes = tuple(_coco_shape(a, categories) for a in of_image.get(number, ()))
-                size = (int(image["width"]), int(image["height"])) if image.get("width") else None
+                size = _coco_size(image, of_image.get(number, []))
+                shapes = tuple(_coco_shape(a, categories, size) for a in of_image.get(number, ()))
             except MALFORMED as e:
                 yield Problem(f"{name}#{number}", f"{where}: an annotation cannot be used ({_why(e)})")
                 continue
@@ -99,13 +103,26 @@ def coco(tree: Tree) -> Iterator[Read]:
     yield from images.rest(classes(tree))
 
 
-def _coco_shape(said: dict[str, Any], categories: dict[int, str]) -> Shape:
+def _coco_size(image: dict[str, Any], said: list[dict[str, Any]]) -> tuple[int, int] | None:
+    """Width and height as listed, or as the run lengths say."""
+    if image.get("width"):
+        return int(image["width"]), int(image["height"])
+    outlines = (a["segmentation"] for a in said if isinstance(a.get("segmentation"), dict))
+    return next(((int(o["size"][1]), int(o["size"][0])) for o in outlines if "size" in o), None)
+
+
+def _coco_shape(said: dict[str, Any], categories: dict[int, str], size: tuple[int, int] | None) -> Shape:
     label, outline = categories[int(said["category_id"])], said.get("segmentation")
     if isinstance(outline, dict):
         counts = outline["counts"]
+        if "size" in outline and list(outline["size"])[::-1] != list(size or ()):
+            raise ValueError(f"a mask of {label} is of another size than the image")
         return Shape(label, rle=counts if isinstance(counts, str) else tuple(map(int, counts)))
     if outline:
-        return Shape(label, polygons=tuple(tuple(map(float, p)) for p in outline))
+        polygons = tuple(tuple(map(float, p)) for p in outline)
+        if any(len(p) < 6 or len(p) % 2 or not all(map(math.isfinite, p)) for p in polygons):
+            raise ValueError(f"a polygon of {label} has less than three points, half a point, or one that is no number")
+        return Shape(label, polygons=polygons)
     x, y, w, h = map(float, said["bbox"])
     if not (w > 0 and h > 0 and all(map(math.isfinite, (x, y, w, h)))):
         raise ValueError(f"the box of {label} is empty")

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.errors import CallError
 from tasks.imports.folders import class_of
-from tasks.imports.layouts import READERS, detected
+from tasks.imports.layouts import LOOKED_AT, READERS, detected
 from tasks.imports.records import Found, Problem
 from tasks.imports.tree import Tree
 from tests.tasks.imports import sets
@@ -75,6 +75,8 @@ def test_gc10_as_distributed(tmp_path: Path) -> None:
         (sets.voc("a.jpg", [("x", 30, 1, 10, 5)]), "the box of x is empty or turned over"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]><annotation>&b;</annotation>", "declares entities"),
         (sets.voc("a.jpg", [("", 1, 1, 10, 5)]), "an object has no name"),
+        ("<camera><gain>1</gain></camera>", "it is about <camera>, not <annotation>"),
+        (sets.voc("a.jpg", [("x", 1, 1, 10, 5)]).replace("96", "1e999"), "is no VOC label file"),
     ],
 )
 def test_a_broken_voc_file_is_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
@@ -98,6 +100,74 @@ def test_yolo_with_names_from_data_yaml(tmp_path: Path) -> None:
     assert {f.path[-5]: f.label for f in found} == {"0": "dent", "1": "hole", "3": "normal"}
     assert found[0].shapes[0].box == pytest.approx((0.4, 0.3, 0.2, 0.4)) and found[0].shapes[0].relative
     assert problems == ["train/labels/2.txt: class 7 is not among the 2 names"]
+
+
+def test_yolo_files_that_name_the_classes_agree(tmp_path: Path) -> None:
+    """The parts of a set that was put together may number them differently."""
+    for part, names in (("a", "[hole, dent]"), ("b", "[dent, hole]")):
+        sets.write(tmp_path / part / f"{part}.jpg", sets.picture(1))
+        (tmp_path / part / f"{part}.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+        (tmp_path / part / "data.yaml").write_text(f"names: {names}")
+    (tmp_path / "notes.yaml").write_text("a: b: c")  # harms nothing
+    _, found, problems = read(tmp_path)
+    assert not found and problems == [
+        "b/data.yaml: calls class 0 dent, and a/data.yaml calls it hole; make each part of the set a source of its "
+        "own, or let the files agree"
+    ]
+    (tmp_path / "b" / "data.yaml").write_text("names: {0: hole, 7: chip}")
+    _, found, problems = read(tmp_path)
+    assert [f.label for f in found] == ["hole", "hole"] and not problems
+
+
+def test_yolo_is_told_by_files_that_are_not_empty(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("dent\n\n")
+    for n in range(LOOKED_AT + 1):
+        sets.write(tmp_path / f"{n:03}.png", sets.picture(1)[:4, :4])
+        (tmp_path / f"{n:03}.txt").write_text("" if n < LOOKED_AT else "0 .5 .5 .2 .2")
+    layout, found, _ = read(tmp_path)
+    assert layout == "yolo" and [f.label for f in found] == ["normal"] * LOOKED_AT + ["dent"]
+
+
+@pytest.mark.parametrize(
+    ("outline", "reason"),
+    [
+        ([[0, 0, 3, 3]], "less than three points"),  # which the library takes for a box
+        ([[0, 0, 3, 0, 3, 3, 1]], "half a point"),
+        ([[0, 0, float("nan"), 0, 3, 3]], "no number"),
+        ({"counts": [4, 8, 12], "size": [4, 6]}, "another size than the image"),
+        ([[0, 0, 1e999, 0, 3, 3]], "no number"),
+    ],
+)
+def test_an_outline_that_is_none_is_one_sentence(tmp_path: Path, outline: object, reason: str) -> None:
+    sets.write(tmp_path / "1.png", sets.picture(1)[:6, :4])
+    images = [{"id": 1, "file_name": "1.png", "width": 4, "height": 6}]
+    annotations = [{"image_id": 1, "category_id": 1, "segmentation": outline}]
+    labels = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "dent"}]}
+    (tmp_path / "all.json").write_text(json.dumps(labels))
+    _, found, (problem,) = read(tmp_path, "coco")
+    assert not found and reason in problem and problem.startswith("all.json: image 1.png: an annotation cannot be used")
+
+
+def test_run_lengths_say_the_size_of_an_image_for_which_no_other_is_listed(tmp_path: Path) -> None:
+    sets.write(tmp_path / "1.png", sets.picture(1)[:6, :4])
+    annotations = [{"image_id": 1, "category_id": 1, "segmentation": {"counts": [4, 8, 12], "size": [6, 4]}}]
+    labels = {"annotations": annotations, "categories": [{"id": 1, "name": "dent"}]}
+    (tmp_path / "all.json").write_text(json.dumps({**labels, "images": [{"id": 1, "file_name": "1.png"}]}))
+    _, (found,), _ = read(tmp_path, "coco")
+    assert found.size == (4, 6)
+
+
+def test_images_of_a_coco_file_that_share_an_id_are_no_images(tmp_path: Path) -> None:
+    """Files that were put together without numbering anew: the labels would be those of both."""
+    for n in range(2):
+        sets.write(tmp_path / f"{n}.png", sets.picture(n)[:4, :4])
+    images = [{"id": 7, "file_name": f"{n}.png"} for n in range(2)]
+    labels = {"images": images, "annotations": [], "categories": []}
+    (tmp_path / "all.json").write_text(json.dumps(labels))
+    _, found, problems = read(tmp_path, "coco")
+    assert not found and problems == [
+        f"all.json: image {n}.png has the id 7, as another one of this file has" for n in range(2)
+    ]
 
 
 def test_coco_boxes_polygons_and_run_lengths(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def test_exif_turns_picture_and_mask_together(tmp_path: Path) -> None:
         (Shape("x", rle=(1, 2, 3)), None, "is not one of 96x64 pixels"),
         (Shape("x", rle="04"), None, "is not one of 96x64 pixels"),
         (Shape("x", rle="PPPPPPPP"), None, "is not one of 96x64 pixels"),
+        # Letters that count 64 times 96 in all, and as the bytes that the library reads another number.
+        (Shape("x", rle="ŐŐĳ" * 2), None, "is not one of 96x64 pixels"),
     ],
 )
 def test_labels_that_do_not_fit_are_one_sentence(
