@@ -64,7 +64,7 @@ def folders(tree: Tree) -> Iterator[Read]:
 def masks(tree: Tree) -> Iterator[Read]:
     """A mask image per image, in a folder of masks or under the image's name with a mark behind it.
 
-    An image without a mask is normal where its path says no class.
+    An image without a mask, or with one that marks nothing, is normal where its path says no class.
     """
     images, class_of = Matching(tree), classes(tree)
     for mask in tree.masks:
@@ -73,7 +73,8 @@ def masks(tree: Tree) -> Iterator[Read]:
         except BadInput as e:
             yield Problem(mask, f"{mask}: the image that this mask belongs to {e}")
             continue
-        yield Found(path, class_of(path) or "defect", mask=mask)
+        label = class_of(path)
+        yield Found(path, label or "defect", mask=mask, by_mask=not label)
     yield from images.rest(class_of, NORMAL)
 
 

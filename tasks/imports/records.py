@@ -34,6 +34,8 @@ class Found:
     shapes: tuple[Shape, ...] = ()
     mask: str = ""
     """A mask image, relative to the root; empty if there is none."""
+    by_mask: bool = False
+    """Its class stands for nothing but its mask: where that marks nothing, the image is normal."""
     size: tuple[int, int] | None = None
     """Width and height that its label file states."""
 

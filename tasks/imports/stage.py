@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tasks.files import sha256_file
 from tasks.imports.archives import opened
 from tasks.imports.layouts import READERS, detected
 from tasks.imports.pictures import Decoded, decode, mask_image, normalised, region
-from tasks.imports.records import Found, Problem, Shape
+from tasks.imports.records import NORMAL, Found, Problem, Shape
 from tasks.imports.tree import Tree
 from tasks.stage import Context, Shard, stage
 from tasks.workspace import Workspace
@@ -131,6 +131,8 @@ def _items(
 def class_of(spec: SourceSpec, label: str, recipe: Recipe, known: taxonomy.Taxonomy | None) -> str:
     """The class in the data set of what a source calls `label`. Raises BadInput for one that is not known."""
     own = "none" if taxonomy.plain(label) in taxonomy.NORMAL else taxonomy.plain(label).replace(" ", "_")
+    if not own:
+        raise BadInput(f"its class `{label}` has neither a letter nor a digit")
     if known is None:
         return own
     try:
@@ -153,7 +155,7 @@ def _chosen(items: Iterable[Item | Problem], spec: SourceSpec, seed: int) -> Ite
         yield from sorted(found, key=lambda i: digest(seed, spec.name, i.found.path))[: spec.limit]
 
 
-@stage(name="import", version=2, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
+@stage(name="import", version=3, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
 def import_images(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Every image of a shard as a sample of kind `image`, with its class and, where there are any, masks and boxes.
 
@@ -177,6 +179,9 @@ def _rows(item: Item, source: Source, root: Path, ctx: Context) -> Iterator[Row]
     picture = decode(root / found.path, found.path)
     side, fit = ctx.settings["side"], ctx.settings["fit"]
     said = list(_regions(item, picture, root))
+    if found.by_mask and not said:
+        found = replace(found, label=NORMAL)
+        item = replace(item, found=found, defect="none")
     regions = [(t, label, n, normalised(covered, side, fit, mask=True)) for t, label, n, covered in said]
     if lost := [label for _, label, _, covered in regions if not covered.any()]:
         raise BadInput(f"{found.path}: nothing of its label {lost[0]} is left after the {fit}; set images.fit to pad")

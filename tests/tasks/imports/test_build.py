@@ -191,6 +191,27 @@ def test_what_cannot_be_used_is_a_row_and_harms_nothing_else(folder: Path) -> No
     assert all("\n" not in r for r in reasons.values())
 
 
+def test_an_image_whose_mask_marks_nothing_is_normal(tmp_path: Path) -> None:
+    """As KolektorSDD2: every image has a mask, and those of sound parts are black. A class folder says more."""
+    blot = np.zeros((64, 96), np.uint8)
+    for n, path in enumerate(("train/1", "train/2", "test/dent/1")):
+        sets.write(tmp_path / "set" / f"{path}.png", sets.picture(n))
+        sets.write(tmp_path / "set" / f"{path}_GT.png", blot)
+    blot[10:20, 10:20] = 255
+    sets.write(tmp_path / "set" / "train" / "2_GT.png", blot)
+    workspace = Workspace.create(tmp_path / "ws")
+    build(workspace, recipe(tmp_path, sources=[{"name": "made", "path": str(tmp_path / "set")}]), "import")
+    assert {s.source: (s.defect, s.source_class) for s in workspace.rows(Sample)} == {
+        "made:train/1.png": ("none", "normal"),
+        "made:train/2.png": ("defect", "defect"),
+        "made:test/dent/1.png": ("dent", "dent"),
+    }
+    normal = next(s.id for s in workspace.rows(Sample) if s.defect == "none")
+    assert {a.task: a.label for a in workspace.rows(Annotation) if a.sample == normal} == {
+        "defect_type": "none", "object": "steel strip",
+    }  # fmt: skip
+
+
 def test_limit_takes_the_same_images_when_others_come(folder: Path) -> None:
     wanted = recipe(folder, sources=[{"name": "xsdd", "path": str(folder / "xsdd"), "limit": 2}])
     workspace = Workspace.create(folder / "ws")

@@ -50,5 +50,12 @@ def test_a_set_is_read_alike_as_a_folder_and_packed_with_its_folder(
         assert (found.images, found.classes, found.rejected) == (2, classes, 0)
 
 
+def test_a_class_has_a_name(tmp_path: Path) -> None:
+    for folder in ("dent", "---"):
+        sets.write(tmp_path / folder / "1.png", sets.picture(1))
+    (found,) = counted(Recipe.model_validate({"dataset": "x", "sources": [{"name": "own", "path": str(tmp_path)}]}))
+    assert (found.images, found.classes, found.rejected) == (1, 1, 1)
+
+
 def test_a_recipe_that_films_has_no_sources() -> None:
     assert counted(Recipe.model_validate({"dataset": "x", "objects": [{"builtin": "vase0"}]})) == []
