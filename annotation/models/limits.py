@@ -87,7 +87,7 @@ class Limiter:
             with self._lock:
                 del self._turns[id(turn)]
                 if not turn.counted:
-                    self._forget(turn)
+                    self._give_back(turn)
                 self._call_next()
 
     def slowed(self, turn: Turn, retry_after: float | None) -> None:
@@ -170,6 +170,12 @@ class Limiter:
             self._until_free(kind, amounts[kind] + self._sums[kind] - cap, now) for kind, cap in self._caps.items()
         ]
         return max(waits)
+
+    def _give_back(self, turn: Turn) -> None:
+        """Nothing was sent: the server has left what it had, and the last minute holds nothing of it."""
+        for kind, told in self._told.items():
+            told.left += turn.amounts[kind]
+        self._forget(turn)
 
     def _forget(self, turn: Turn) -> None:
         """It counts against no limit per minute any more."""

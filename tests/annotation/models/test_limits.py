@@ -143,6 +143,25 @@ def test_a_turn_that_sent_nothing_counts_for_nothing() -> None:
     assert run(main) == 0.0
 
 
+def test_a_turn_that_sent_nothing_leaves_what_the_server_has_left() -> None:
+    """Three answers that were in the ledger, as large as all that is left for this minute, keep no new one waiting."""
+
+    async def main(clock: Any) -> float:
+        limiter = Limiter(4, clock=clock)
+        limiter.told({
+            "x-ratelimit-limit-tokens": "30000", "x-ratelimit-remaining-tokens": "1500",
+            "x-ratelimit-reset-tokens": "57s",
+        })  # fmt: skip
+        for _ in range(3):
+            async with limiter.turn(1500) as turn:
+                turn.unused()
+        async with limiter.turn(1500):
+            now: float = clock()
+            return now
+
+    assert run(main) == 0.0
+
+
 def test_who_is_cancelled_in_the_queue_holds_nobody_up() -> None:
     async def main(clock: Any) -> float:
         limiter = Limiter(1, clock=clock)
