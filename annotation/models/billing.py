@@ -9,7 +9,8 @@ class Billing:
     """Tokens = base + each * pieces of `tile` x `tile` pixels, of the picture as the model reduces it."""
 
     side: int
-    """Longest side to send, in pixels: more is billed and tells these models little about a surface."""
+    """Longest side to send where nothing else is wanted, in pixels: more is billed and tells these models little about
+    a surface."""
     tile: int
     base: float
     each: float

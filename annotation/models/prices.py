@@ -35,17 +35,14 @@ class Price:
     """Share of the price that the batch interface charges."""
     image: Billing | None = None
     """How pictures are billed; None where only `image_tokens` is known."""
-
-    @property
-    def side(self) -> int:
-        """Longest side of the pictures that are sent, in pixels, unless a recipe says otherwise."""
-        return self.image.side if self.image else SIDE
+    side: int = SIDE
+    """Longest side of the pictures that are sent, in pixels."""
 
     def showing(self, side: int) -> "Price":
         """With pictures of at most `side` pixels; 0 for those that suit the model."""
-        if self.image is None or not side:
+        if not side:
             return self
-        return replace(self, image_tokens=self.image.at_most(side), image=replace(self.image, side=side))
+        return replace(self, image_tokens=self.image.at_most(side) if self.image else self.image_tokens, side=side)
 
     def of(self, tokens_in: int, tokens_out: int) -> int:
         """Nano-dollars."""
@@ -104,7 +101,9 @@ def _table(text: str, name: str) -> dict[str, dict[str, Price]]:
     def entry(values: dict[str, Any]) -> Price:
         image = Billing(**values["image"]) if "image" in values else None
         tokens = int(values["image_tokens"]) if image is None else image.at_most(image.side)
-        one = Price(float(values["input"]), float(values["output"]), tokens, float(values.get("batch", 1.0)), image)
+        side = SIDE if image is None else image.side
+        batch = float(values.get("batch", 1.0))
+        one = Price(float(values["input"]), float(values["output"]), tokens, batch, image, side)
         if not (0 <= one.input < 1e6 and 0 <= one.output < 1e6 and tokens >= 0 and 0 <= one.batch <= 1):
             raise ValueError("a price is a number from 0 up")
         return one

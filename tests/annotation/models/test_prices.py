@@ -61,6 +61,17 @@ def test_a_table_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert price("openai", "gpt-4o").input == 2.5
 
 
+def test_a_recipe_may_want_other_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("openai:\n  llama: {input: 0, output: 0, image_tokens: 1000}\n")
+    monkeypatch.setenv("DEFECTORY_PRICES", str(file))
+    plain, billed = price("openai", "llama"), price("openai", "gpt-4o")
+    assert [plain.showing(side).side for side in (0, 256, 1024)] == [768, 256, 1024]
+    assert [plain.showing(side).image_tokens for side in (0, 256, 1024)] == [1000] * 3  # all that is known of it
+    assert [billed.showing(side).side for side in (0, 256, 1024)] == [768, 256, 1024]
+    assert [billed.showing(side).image_tokens for side in (0, 256, 512)] == [765, 255, 255]
+
+
 @pytest.mark.parametrize(
     "text", ["openai: {llama: 3}", "openai: {llama: {input: -1, output: 0, image_tokens: 0}}", "[", "- x", ""]
 )
