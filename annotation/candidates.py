@@ -194,6 +194,11 @@ async def describe(
     if not drafts:
         # Not in the model's words: this goes into releases. They are in the ledger.
         who = f"{asker.provider.name} {model}"
+        if all(p.answer.finish == "length" for p in paid):  # models that think first count their thoughts, too
+            raise BadInput(
+                f"{who}: came to the limit of {want.max_tokens} tokens before the first word, {want.candidates} times; "
+                "raise caption.max_tokens"
+            )
         raise BadInput(f"{who}: refused or answered nothing in English, {want.candidates} times; try another model")
     # What answers cost that became no candidate is carried by the first one.
     drafts[0] = _dearer(drafts[0], sum(p.cost for p in paid) - sum(d.cost for d in drafts))

@@ -131,6 +131,14 @@ def test_a_sample_that_is_only_refused_cannot_be_used(tmp_path: Path, said: Answ
         run(Writer(lambda r: said), tmp_path)
 
 
+def test_a_model_that_thinks_up_to_its_limit_needs_a_higher_one(tmp_path: Path) -> None:
+    with pytest.raises(
+        BadInput,
+        match=r"^writer m: came to the limit of 300 tokens before the first word, 4 times; raise caption.max_tokens$",
+    ):
+        run(Writer(lambda r: Answer("", "length")), tmp_path)
+
+
 def test_label_score_and_choice_come_back_from_the_ledger(tmp_path: Path) -> None:
     texts = [FULL, "One sees a scratch.", "Some mark.", "There is a large mark on the left."]
     first = run(Writer(lambda r: texts[r.candidate]), tmp_path)
