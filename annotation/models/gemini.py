@@ -11,7 +11,9 @@ from annotation.models.providers import (
     Request,
     Transient,
     Unanswerable,
+    counted,
     kept,
+    named,
     seconds,
     within,
     words,
@@ -93,10 +95,9 @@ class Gemini:
 
     def read(self, reply: Any) -> Answer:
         usage = reply.usage_metadata
-        version = reply.model_version or ""
-        tokens_in = usage.prompt_token_count if usage else None
-        spoken = [usage.candidates_token_count, usage.thoughts_token_count] if usage else []
-        tokens_out = sum(t or 0 for t in spoken) if usage else None
+        version = named(reply.model_version)
+        tokens_in = counted(usage.prompt_token_count) if usage else None
+        tokens_out = counted((usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)) if usage else None
         if reply.prompt_feedback and reply.prompt_feedback.block_reason:
             return Answer(
                 words(reply.prompt_feedback.block_reason.name, self._key), "refused", version, tokens_in, tokens_out
@@ -122,8 +123,15 @@ class Gemini:
                 )
             case 400 if "api key" in said.lower():
                 return DefectoryError(f"{self.where}: the key in GEMINI_API_KEY was refused (400); set a valid one")
+            case 400 if e.status == "FAILED_PRECONDITION":  # where the account is, or how it pays
+                return DefectoryError(
+                    f"{self.where}: does not serve this account as it is ({said}); mend that and run the same command "
+                    "again"
+                )
             case 404:
                 return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
+            case 405:
+                return NotThere(f"{self.where}: takes no questions at this address (405); correct the base_url")
             case 408 | 429:
                 return Transient(f"{self.where}: {e.code} {said}", billed=False, retry_after=wait, slow=e.code == 429)
             case code if code >= 500:

@@ -91,20 +91,22 @@ class GeminiBatches:
         try:
             entry = json.loads(line)
             key, reply, error = str(entry["key"]), entry.get("response"), entry.get("error") or entry.get("status")
-        except (ValueError, KeyError, TypeError, AttributeError) as e:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
             return "", Transient(f"{where}: unreadable line in a batch ({type(e).__name__})", billed=True)
         if reply is not None:
             try:
-                return key, self._provider.read(types.GenerateContentResponse.model_validate(reply))
-            except ValueError as e:
+                # As the client reads online: an entry that it does not know yet makes no answer unreadable.
+                known = types.GenerateContentResponse._from_response(response=reply, kwargs={})
+                return key, self._provider.read(known)
+            except (ValueError, AttributeError) as e:
                 return key, Transient(f"{where}: unreadable answer ({type(e).__name__})", billed=True)
             except DefectoryError as e:
                 return key, e
-        own = error if isinstance(error, dict) else {}
+        own = error if isinstance(error, dict) else {"message": error}
         code = own.get("code")
-        status = STATUS.get(code, 500) if isinstance(code, int) and code < 100 else int(code or 500)
+        status = 500 if not isinstance(code, int) else code if code >= 100 else STATUS.get(code, 500)
         told = SimpleNamespace(
-            code=status, message=str(own.get("message") or ""), status="", details=own, response=None
+            code=status, message=own.get("message"), status=own.get("status"), details=own, response=None
         )
         return key, self._provider.explained(told, model)
 

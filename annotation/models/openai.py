@@ -15,7 +15,9 @@ from annotation.models.providers import (
     Told,
     Transient,
     Unanswerable,
+    counted,
     kept,
+    named,
     seconds,
     within,
     words,
@@ -31,7 +33,50 @@ FILTERED = ("content_filter", "content_policy_violation")
 
 def parsed(reply: str | bytes) -> Any:
     """JSON, with the entries of its objects as attributes. Raises ValueError."""
-    return json.loads(reply, object_hook=lambda entries: SimpleNamespace(**entries))
+    try:
+        return json.loads(reply, object_hook=lambda entries: SimpleNamespace(**entries))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def parsed_or_plain(reply: str) -> Any:
+    """The same of an error, which gateways tell in HTML or plain words."""
+    try:
+        return parsed(reply)
+    except ValueError:
+        return reply
+
+
+def worded(error: Any) -> str:
+    """What an error says, in OpenAI's form, in FastAPI's, or in whichever a server has."""
+    match error:
+        case SimpleNamespace(message=str(text)) | SimpleNamespace(detail=str(text)) | str(text) if text:
+            return text
+        case _:
+            return json.dumps(error, default=vars) if error else "no reason given"
+
+
+def blamed(error: Any) -> str:
+    """The parameter that an error is about, in OpenAI's form or in FastAPI's; empty if it names none."""
+    match error:
+        case SimpleNamespace(param=str(name)):
+            return name
+        case SimpleNamespace(detail=[SimpleNamespace(loc=["body", str(name), *_]), *_]):
+            return name
+        case _:
+            return ""
+
+
+def spoken(content: Any) -> str:
+    """The text of an answer. Some servers send it in parts; what the model thought before it is none of it."""
+    match content:
+        case str():
+            return content
+        case list():
+            texts = [getattr(part, "text", None) for part in content if getattr(part, "type", None) == "text"]
+            return "".join(text for text in texts if isinstance(text, str))
+        case _:
+            return ""
 
 
 class OpenAI:
@@ -68,19 +113,24 @@ class OpenAI:
     @asynccontextmanager
     async def speaking(self, model: str) -> AsyncIterator[Any]:
         """The client; what it raises becomes what `answer` raises."""
+        import httpx2
         import openai
 
         try:
             yield self._client
         except openai.APIStatusError as e:
-            self._told(e.response.headers)
-            raise self.explained(e, model) from None
+            headers = e.response.headers
+            self._told(headers)
+            body, wait = parsed_or_plain(e.response.text), seconds(headers.get("retry-after"))
+            raise self.explained(e.status_code, body, model, wait) from None
         except openai.APITimeoutError:
             raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except openai.APIConnectionError as e:
             reason = self.said(e.__cause__ or e)
             sent = "connect" not in type(e.__cause__).__name__.lower()
             raise Transient(f"{self.where}: the connection failed ({reason})", billed=sent) from None
+        except httpx2.HTTPError as e:  # while a file comes in, the client passes on what its transport raises
+            raise Transient(f"{self.where}: the connection failed ({self.said(e)})", billed=True) from None
         except (openai.APIError, ValueError) as e:  # a body that is no JSON, or no completion
             raise Transient(f"{self.where}: unreadable answer ({self.said(e)})", billed=True) from None
 
@@ -110,41 +160,41 @@ class OpenAI:
         if message is None:
             raise Transient(f"{self.where}: an answer without a choice", billed=True)
         refusal: Any = getattr(message, "refusal", None)
-        reason: Any = getattr(choices[0], "finish_reason", None)
+        reason = str(getattr(choices[0], "finish_reason", None))
         finish = "refused" if refusal else FINISH.get(reason, "stop")
-        text, finish = kept(refusal or getattr(message, "content", None), finish)
+        text, finish = kept(spoken(refusal or getattr(message, "content", None)), finish)
         usage = getattr(reply, "usage", None)
-        counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
-        return Answer(text, finish, getattr(reply, "model", None) or "", *counts)
+        counts = [counted(getattr(usage, name, None)) for name in ("prompt_tokens", "completion_tokens")]
+        return Answer(text, finish, named(getattr(reply, "model", None)), *counts)
 
-    def explained(self, e: Any, model: str) -> DefectoryError:
+    def explained(self, status: int, body: Any, model: str, wait: float | None = None) -> DefectoryError:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
-        own = e.body.get("message") if isinstance(e.body, dict) else None
-        said = self.said(own or e.message)
-        match e.status_code:
-            case 401 | 403:
-                return DefectoryError(
-                    f"{self.where}: the key in OPENAI_API_KEY was refused ({e.status_code}); set a valid one"
-                )
-            case 404:
-                return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
-            case 429 if e.code == "insufficient_quota":
+        error = getattr(body, "error", body)
+        code, param, said = getattr(error, "code", None), blamed(error), self.said(worded(error))
+        match status:
+            case _ if status == 402 or code == "insufficient_quota":
                 return DefectoryError(
                     f"{self.where}: the account has no credit left; add some and run the same command again"
                 )
+            case 401 | 403:
+                return DefectoryError(
+                    f"{self.where}: the key in OPENAI_API_KEY was refused ({status}); set a valid one"
+                )
+            case 404:
+                return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
+            case 405:
+                return NotThere(f"{self.where}: takes no questions at this address (405); correct the base_url")
             case 408 | 409 | 429:
-                wait = seconds(e.response.headers.get("retry-after"))
-                slow = e.status_code == 429
-                return Transient(f"{self.where}: {e.status_code} {said}", billed=False, retry_after=wait, slow=slow)
-            case status if status >= 500:
-                wait = seconds(e.response.headers.get("retry-after"))
+                slow = status == 429
+                return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait, slow=slow)
+            case _ if status >= 500:
                 slow = status in (503, 529)
                 return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait, slow=slow)
-            case status if e.param and e.code not in FILTERED and not str(e.param).startswith("messages"):
+            case _ if param and code not in FILTERED and not param.startswith("messages"):
                 return DefectoryError(
-                    f"{self.where}: does not accept `{self.said(e.param)}` as set here ({said}); change it"
+                    f"{self.where}: does not accept `{self.said(param)}` as set here ({said}); change it"
                 )
-            case status:
+            case _:
                 return Unanswerable(
                     f"{self.name} {model}: refused this request ({status}); try another model", f"{status} {said}"
                 )

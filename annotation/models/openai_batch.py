@@ -2,17 +2,27 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from annotation.models.batch import Result, State
-from annotation.models.openai import OpenAI
-from annotation.models.providers import Request, Transient
+from annotation.models.openai import OpenAI, parsed, worded
+from annotation.models.providers import NotThere, Request, Transient
 from schemas.errors import DefectoryError
 
 ENDED = {"failed", "completed", "expired", "cancelled"}
 BUSY = {"token_limit_exceeded", "request_limit_exceeded", "rate_limit_exceeded"}
+
+
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines of JSONL. Only a newline ends one: the other ends that Unicode knows may stand in JSON's texts."""
+    begun = b""
+    async for chunk in chunks:
+        *whole, begun = (begun + chunk).split(b"\n")
+        for line in whole:
+            yield line
+    yield begun
 
 
 class OpenAIBatches:
@@ -30,14 +40,25 @@ class OpenAIBatches:
 
     async def send(self, name: str, model: str, file: Path) -> str:
         with file.open("rb") as stream:
-            async with self._provider.speaking(model) as client:
+            async with self._submitting(model) as client:
                 uploaded = await client.files.create(file=(f"{name}.jsonl", stream), purpose="batch")
-        async with self._provider.speaking(model) as client:
+        async with self._submitting(model) as client:
             batch = await client.batches.create(
                 completion_window="24h", endpoint="/v1/chat/completions", input_file_id=uploaded.id,
                 metadata={"defectory": name},
             )  # fmt: skip
         return str(batch.id)
+
+    @asynccontextmanager
+    async def _submitting(self, model: str) -> AsyncIterator[Any]:
+        """The client. What is not there when a batch is submitted is the interface, not the model."""
+        try:
+            async with self._provider.speaking(model) as client:
+                yield client
+        except NotThere:
+            raise DefectoryError(
+                f"{self._provider.where}: has no batch interface; ask online with --set caption.batch=false"
+            ) from None
 
     async def find(self, name: str) -> str | None:
         async with self._provider.speaking("batches") as client:
@@ -50,7 +71,7 @@ class OpenAIBatches:
         async with self._provider.speaking("batches") as client:
             batch = await client.batches.retrieve(remote)
         errors = (batch.errors.data if batch.errors else None) or []
-        note = "; ".join(f"{e.code}: {self._provider.said(e.message)}" for e in errors[:3])
+        note = "; ".join(self._provider.said(f"{e.code}: {e.message}") for e in errors[:3])
         failed, counts = batch.status == "failed", batch.request_counts
         return State(
             batch.status in ENDED, (note or "no reason given") if failed else "",
@@ -64,36 +85,27 @@ class OpenAIBatches:
             for file in (batch.output_file_id, batch.error_file_id):
                 if file:
                     async with client.files.with_streaming_response.content(file) as content:
-                        async for line in content.iter_lines():
+                        async for line in lines(content.iter_bytes()):
                             if line.strip():
                                 yield self._result(line, batch.model or "")
 
-    def _result(self, line: str, model: str) -> Result:
-        from openai.types.chat import ChatCompletion
-
+    def _result(self, line: bytes, model: str) -> Result:
+        where = self._provider.where
         try:
-            entry = json.loads(line)
-            key, reply, error = str(entry["custom_id"]), entry.get("response") or {}, entry.get("error") or {}
-            status, body = reply.get("status_code"), reply.get("body") or {}
-        except (ValueError, KeyError, TypeError, AttributeError) as e:
-            what = f"unreadable line in a batch ({type(e).__name__})"
-            return "", Transient(f"{self._provider.where}: {what}", billed=True)
+            entry = parsed(line.decode(errors="replace"))
+            key, reply = str(entry.custom_id), getattr(entry, "response", None)
+        except (ValueError, AttributeError) as e:
+            return "", Transient(f"{where}: unreadable line in a batch ({type(e).__name__})", billed=True)
+        status, body = getattr(reply, "status_code", None), getattr(reply, "body", None)
         if status == 200:
             try:
-                return key, self._provider.read(ChatCompletion.construct(**body))
-            except (TypeError, AttributeError, ValueError) as e:
-                return key, Transient(f"{self._provider.where}: unreadable answer ({type(e).__name__})", billed=True)
+                return key, self._provider.read(body)
             except DefectoryError as e:
                 return key, e
-        if status is None:
-            said = self._provider.said(error.get("message") or error.get("code") or "")
-            return key, Transient(f"{self._provider.where}: {said}", billed=False)
-        own: dict[str, Any] = body.get("error") or {}
-        told = SimpleNamespace(
-            status_code=int(status), body=own, message=str(own.get("message")), code=own.get("code"),
-            param=own.get("param"), response=SimpleNamespace(headers={}),
-        )  # fmt: skip
-        return key, self._provider.explained(told, model or "batch")
+        if isinstance(status, int):
+            return key, self._provider.explained(status, body, model or "batch")
+        said = self._provider.said(worded(getattr(entry, "error", None)))
+        return key, Transient(f"{where}: {said}", billed=reply is not None)
 
     async def cancel(self, remote: str) -> None:
         async with self._provider.speaking("batches") as client:

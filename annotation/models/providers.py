@@ -186,9 +186,15 @@ KEYS = {"openai": ("OPENAI_API_KEY",), "gemini": ("GEMINI_API_KEY", "GOOGLE_API_
 
 
 def key(provider: str, base_url: str = "") -> str:
-    """The key from the environment. Raises DefectoryError, naming the variable, when there is none."""
+    """The key from the environment. Raises DefectoryError, naming the variable, when there is none that can be sent."""
     for name in KEYS[provider]:
         if value := os.environ.get(name, "").strip():
+            # Refused before an HTTP client sees it: those repeat what they cannot send.
+            if not (value.isascii() and value.isprintable()):
+                raise DefectoryError(
+                    f"{name}: holds a character that is in no key, such as a line break or a typographic dash; set it "
+                    "to the key as the provider shows it"
+                )
             return value
     keyless = "; any value will do if that server asks for none" if base_url else ""
     raise DefectoryError(
@@ -197,10 +203,10 @@ def key(provider: str, base_url: str = "") -> str:
     )
 
 
-def kept(text: str | None, finish: str) -> tuple[str, str]:
+def kept(text: str, finish: str) -> tuple[str, str]:
     """Model output as the ledger keeps it: as it was, but of bounded length and without what no database takes
     (NUL, halves of surrogate pairs); and how it finished."""
-    whole = re.sub(r"[\x00\ud800-\udfff]", "\ufffd", text or "")
+    whole = re.sub(r"[\x00\ud800-\udfff]", "\ufffd", text)
     return (whole, finish) if len(whole) <= MAX_ANSWER else (whole[:MAX_ANSWER], "length")
 
 
@@ -223,16 +229,33 @@ def check(request: Request, answer: Answer) -> None:
 
 def cleaned(answer: Answer) -> Answer:
     """Model output is not to be trusted: one line, no control characters, bounded length."""
-    unseen = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffd]"
-    line = " ".join(re.sub(unseen, " ", answer.text).split())
+    line = shown(answer.text)
     if len(line) > MAX_LINE:
         return replace(answer, text=line[:MAX_LINE], finish="length")
     return replace(answer, text=line)
 
 
+UNSEEN = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffd\ud800-\udfff]"
+
+
+def shown(text: str) -> str:
+    """One line of what can be seen, which every database and every terminal takes."""
+    return " ".join(re.sub(UNSEEN, " ", text).split())
+
+
+def named(model: object) -> str:
+    """A provider's own name for the model that answered."""
+    return shown(str(model or ""))[:200]
+
+
+def counted(tokens: object) -> int | None:
+    """A provider's count of tokens, if it is one that a ledger takes."""
+    return tokens if type(tokens) is int and 0 <= tokens < 2**31 else None
+
+
 def words(reason: object, secret: str) -> str:
     """A provider's own error message, fit to be shown: one line, short, without the key or what looks like one."""
-    text = masked(" ".join(str(reason).split()).replace(secret, "***"))
+    text = masked(shown(str(reason).replace(secret, "***")))
     return re.sub(r"\b(sk-|AIza)[\w*.-]{4,}", r"\1***", text)[:200]
 
 

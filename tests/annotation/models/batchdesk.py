@@ -43,6 +43,12 @@ class Desk:
     """So many looks at batches are answered 503."""
     garbles: int = 0
     """So many lines at the beginning of every file of results are cut short."""
+    holds: bytes | None = None
+    """What every file of results holds; None for the answers."""
+    breaks: int = 0
+    """So many bytes of every file are missing when its connection ends."""
+    closed: int = 0
+    """The status of all replies where there is no such interface; 0 where there is one."""
     files: dict[str, bytes] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,6 +59,8 @@ class Desk:
             path = path.split("?")[0]
             for pattern, act in ROUTES:
                 if found := re.fullmatch(pattern, f"{method} {path}"):
+                    if self.closed:
+                        return _json({"detail": "not here"}, self.closed)
                     if self.away and method == "GET":
                         self.away -= 1
                         return _json({"error": {"code": 503, "message": "away"}}, 503)
@@ -65,6 +73,8 @@ class Desk:
         return name
 
     def results(self, lines: list[dict[str, Any]]) -> bytes:
+        if self.holds is not None:
+            return self.holds
         texts = [json.dumps(line) for line in lines]
         return "\n".join(t[: len(t) // 2 if n < self.garbles else None] for n, t in enumerate(texts)).encode()
 
@@ -169,7 +179,8 @@ def _openai_cancel(desk: Desk, headers: Any, body: bytes, number: str) -> Told:
 
 
 def _content(desk: Desk, headers: Any, body: bytes, name: str) -> Told:
-    return 200, {"content-type": "application/octet-stream"}, desk.files[name]
+    data = desk.files[name]
+    return 200, {"content-type": "application/octet-stream", "content-length": str(len(data) + desk.breaks)}, data
 
 
 GEMINI = {

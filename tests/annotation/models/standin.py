@@ -49,8 +49,10 @@ def gemini_answer(text: str | None = TEXT, finish: str = "STOP") -> dict[str, An
     }  # fmt: skip
 
 
-def gemini_error(code: int, message: str, details: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "status": "ERROR", "details": details or []}}
+def gemini_error(
+    code: int, message: str, details: list[dict[str, Any]] | None = None, status: str = "ERROR"
+) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "status": status, "details": details or []}}
 
 
 Script = Callable[[int, dict[str, Any]], Reply]
@@ -94,12 +96,13 @@ def standin(script: Script) -> Iterator[StandIn]:
             path, jobs = self.path, len(state.desk.jobs)
             told = state.desk.handle(self.command, path, self.headers, data)
             if told is not None:
+                sent = {"content-length": str(len(told[2])), **told[1]}
                 self.send_response(told[0])
-                for name, value in told[1].items():
+                for name, value in sent.items():
                     self.send_header(name, value)
-                self.send_header("content-length", str(len(told[2])))
                 self.end_headers()
                 self.wfile.write(told[2])
+                self.close_connection |= int(sent["content-length"]) > len(told[2])
             elif len(state.desk.jobs) > jobs:
                 self.close_connection = True
                 self.connection.close()
@@ -142,6 +145,7 @@ def standin(script: Script) -> Iterator[StandIn]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 64  # who asks many questions at once is not turned away
 
         def handle_error(self, *_: object) -> None:
             pass  # dropped connections are on order

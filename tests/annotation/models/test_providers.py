@@ -18,6 +18,7 @@ from annotation.models.providers import (
     check,
     cleaned,
     kept,
+    key,
     opened,
     seconds,
     words,
@@ -125,6 +126,48 @@ def test_answers_that_end_otherwise(provider: str, body: dict[str, Any], finish:
     assert (answer.finish, answer.text) == (finish, text)
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "A thin "}, {"type": "text", "text": "scratch."}], "A thin scratch."),
+        (
+            [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "Is it?"}]},
+                {"type": "text", "text": "It is."},
+            ],
+            "It is.",
+        ),
+        (
+            [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": None}, {"type": "text"}, "odd"],
+            "",
+        ),
+        ({"text": "odd"}, ""),
+    ],
+)
+def test_an_answer_in_parts_is_what_its_texts_say(content: Any, text: str) -> None:
+    answer, _ = send("openai", lambda n, _: Reply(openai_answer(content)))
+    assert (answer.text, answer.finish) == (text, "stop")
+
+
+@pytest.mark.parametrize("count", ["900", 900.0, -900, True, 10**30, None, [900]])
+def test_counts_that_are_none_are_not_taken(count: Any) -> None:
+    body = {**openai_answer(), "usage": {"prompt_tokens": count, "completion_tokens": 40}}
+    answer, _ = send("openai", lambda n, _: Reply(body))
+    assert (answer.tokens_in, answer.tokens_out) == (None, 40)
+
+
+def test_counts_of_gemini_that_are_none_are_not_taken() -> None:
+    body = {**gemini_answer(), "usageMetadata": {"promptTokenCount": -900, "candidatesTokenCount": 30}}
+    answer, _ = send("gemini", lambda n, _: Reply(body))
+    assert (answer.tokens_in, answer.tokens_out) == (None, 30)
+
+
+@pytest.mark.parametrize(("provider", "field"), [("openai", "model"), ("gemini", "modelVersion")])
+def test_the_name_of_what_answered_is_fit_for_a_database(provider: str, field: str) -> None:
+    answer, _ = send(provider, lambda n, _: Reply({**ANSWERS[provider](), field: "m\ud83d\x00-1" + "x" * 1000}))
+    assert answer.version == "m -1" + "x" * 196
+
+
 @pytest.mark.parametrize("provider", ["openai", "gemini"])
 @pytest.mark.parametrize(
     ("reply", "billed"),
@@ -183,8 +226,18 @@ def test_retry_after(provider: str, reply: Reply, wait: float | None) -> None:
         ("openai", 401, openai_error(f"Incorrect API key provided: {KEY}"), "key in OPENAI_API_KEY was refused"),
         ("openai", 404, openai_error("no such model", "model_not_found"), "openai gpt-4o: .* does not know it"),
         ("openai", 429, openai_error("You exceeded your quota", "insufficient_quota"), "no credit left"),
+        ("openai", 402, openai_error("Insufficient Balance"), "no credit left"),
+        ("openai", 405, {"detail": "Method Not Allowed"}, r"takes no questions .* \(405\); correct the base_url"),
         ("openai", 400, openai_error("Unsupported value", None, "temperature"), "does not accept `temperature`"),
+        ("openai", 422, {"detail": [{"loc": ["body", "temperature"], "msg": "x"}]}, "does not accept `temperature`"),
         ("gemini", 400, gemini_error(400, f"API key not valid: {KEY}"), "key in GEMINI_API_KEY was refused"),
+        (
+            "gemini",
+            400,
+            gemini_error(400, "User location is not supported", status="FAILED_PRECONDITION"),
+            r"does not serve this account as it is \(User location is not supported\); mend that",
+        ),
+        ("gemini", 405, gemini_error(405, "no"), r"takes no questions .* \(405\); correct the base_url"),
         ("gemini", 403, gemini_error(403, "denied"), "key in GEMINI_API_KEY was refused"),
         ("gemini", 404, gemini_error(404, "no such model"), "gemini gemini-2.5-flash: .* does not know it"),
     ],
@@ -204,6 +257,22 @@ def test_faults_of_one_request(provider: str) -> None:
     # What reaches `rejects` names neither the server nor its words.
     assert str(caught.value) == f"{provider} {MODELS[provider]}: refused this request (400); try another model"
     assert caught.value.said == "400 bad image ***"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": [{"loc": ["body", "messages", 1], "msg": "too long"}]},
+        {"error": "too long"},
+        {"error": {"message": "too long"}},
+        {"detail": "too long"},
+        ["too long"],
+    ],
+)
+def test_a_question_that_a_server_cannot_process_stops_no_build(body: Any) -> None:
+    with pytest.raises(Unanswerable, match=r"refused this request \(422\)") as caught:
+        send("openai", lambda n, _: Reply(body, 422))
+    assert caught.value.said.startswith("422 ") and "too long" in caught.value.said
 
 
 @pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
@@ -288,6 +357,25 @@ def test_a_missing_key(provider: str, variable: str, monkeypatch: pytest.MonkeyP
         asyncio.run(once())
 
 
+@pytest.mark.parametrize(
+    ("provider", "variable"), [("openai", "OPENAI_API_KEY"), ("gemini", "GEMINI_API_KEY"), ("gemini", "GOOGLE_API_KEY")]
+)
+@pytest.mark.parametrize("between", ["\n", "\x0b", "\x7f", "\N{EN DASH}", "\u200b"])
+def test_what_is_in_no_key_is_refused_unseen(
+    provider: str, variable: str, between: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY")
+    monkeypatch.setenv(variable, f"very{between}secret")
+    with pytest.raises(DefectoryError, match=f"^{variable}: holds a character that is in no key") as caught:
+        key(provider)
+    assert "secret" not in str(caught.value)
+
+
+def test_blanks_around_a_key_are_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\r\n")
+    assert key("openai") == KEY
+
+
 def test_the_key_of_a_request_covers_everything_in_it() -> None:
     picture = np.zeros((4, 4, 3), np.uint8)
     evidence = Evidence(picture, None, "vase", "", None, 0)
@@ -337,6 +425,10 @@ def test_an_answer_is_kept_as_it_was_as_far_as_a_database_takes_it() -> None:
     assert kept("a\x00\ud800b", "stop") == ("a\ufffd\ufffdb", "stop")
     text, finish = kept("x" * 100_000, "stop")
     assert (len(text), finish) == (64_000, "length")
+
+
+def test_words_are_fit_for_a_database_and_a_terminal() -> None:
+    assert words("no\x00such \ud83d picture\n\x1b[31m" + "x" * 1000, "mine") == "no such picture [31m" + "x" * 180
 
 
 def test_words_hide_keys() -> None:
