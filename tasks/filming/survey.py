@@ -35,7 +35,7 @@ def cut_instances(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
         yield Shard(instance.key, items=(instance,))
 
 
-@stage(version=1, writes=("surveys",), settings=surveying, cut=cut_instances)
+@stage(version=2, writes=("surveys",), settings=surveying, cut=cut_instances)
 def survey(shard: Shard, ctx: Context) -> Iterator[Row]:
     """One row per candidate orbit of one instance."""
     (instance,) = shard.items

@@ -10,7 +10,7 @@ import numpy as np
 
 from schemas.errors import BadInput
 from tasks.meshes.normals import outward
-from tasks.meshes.points import MIN_POINTS, Cloud, settled, thinned, unit
+from tasks.meshes.points import MIN_POINTS, Cloud, settled, unit
 from tasks.meshes.poisson import Poisson
 from tasks.meshes.refine import Faces, Points
 
@@ -43,19 +43,13 @@ def surface(
     points, normals = points[seen], None if normals is None else normals[seen]
     if len(points) < MIN_POINTS:
         raise BadInput(f"{name}: {len(points)} points are too few for a surface; give at least {MIN_POINTS}")
-    low, size = points.min(axis=0), float(np.ptp(points, axis=0).max())
-    if not size > 0:
-        raise BadInput(f"{name}: all its points are one; export them again")
-    keep = thinned((points - low) / size)
-    if len(keep) < len(points):
-        notes.append(f"{len(keep):,} of {len(points):,} points used, one for each place")
-    cloud, kept = settled(name, ((points - low) / size)[keep], notes)
+    cloud, used = settled(name, points, notes)
     poisson = Poisson(cloud)
-    facing = outward(name, cloud, poisson, None if normals is None else unit(normals[keep][kept]))
+    facing = outward(name, cloud, poisson, None if normals is None else unit(normals[used]))
     vertices, faces = poisson.surface(poisson.solve(facing))
     vertices, faces = _simplified(_drawn(vertices, cloud, facing), faces, SIMPLER * cloud.spacing)
     vertices, faces = _judged(name, vertices, faces, cloud, open_surface, notes)
-    return vertices * size + low, faces
+    return vertices * cloud.size + cloud.low, faces
 
 
 def _simplified(vertices: Points, faces: Faces, tolerance: float) -> tuple[Points, Faces]:

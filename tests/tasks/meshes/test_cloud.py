@@ -70,6 +70,14 @@ def test_points_without_coordinates_and_strays_are_left_out_and_noted() -> None:
     assert notes[:2] == ["5 points without coordinates left out", "2 stray points left out"]
 
 
+def test_one_stray_far_away_does_not_make_a_surface_coarser() -> None:
+    points, _ = sampled(ring(), 3000)
+    alone, said = surface(points)
+    made, notes = surface(np.vstack([points, [[9e3, 0, 0]]]))
+    assert made.vertices.tobytes() == alone.vertices.tobytes()
+    assert notes == ["1 stray point left out", *said], "with the same shares of the object's true size"
+
+
 def test_a_scan_from_one_side_is_refused_or_left_open() -> None:
     points, normals = sampled(ring(), 6000)
     side = normals @ [0.6, 0, 0.8] > 0.5
