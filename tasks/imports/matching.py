@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from schemas.errors import BadInput
+from tasks.files import sha256_file
 from tasks.imports.records import Found, Problem, Read
 from tasks.imports.tree import Tree
 
@@ -37,11 +38,14 @@ class Matching:
     """The images of a source, as their labels are found: each once, and none normal whose labels are in doubt."""
 
     def __init__(self, tree: Tree):
+        self._root = tree.root
         self._images = {path: Name.of(path) for path in tree.images}
         self._by_stem: dict[str, list[str]] = {}
         for path, name in self._images.items():
             self._by_stem.setdefault(name.stem, []).append(path)
-        self._folders = frozenset().union(*(name.folders for name in self._images.values()))
+        repeated = any(len(namesakes) > 1 for namesakes in self._by_stem.values())
+        self._folders = frozenset().union(*(name.folders for name in self._images.values() if repeated))
+        """What tells images of the same name apart; empty if each has a name of its own."""
         self._taken: set[str] = set()
         self._doubtful: set[str] = set()
 
@@ -55,9 +59,10 @@ class Matching:
             raise BadInput("is not there")
         if len(fit) > 1:
             self._doubtful.update(fit)
+        if len(fit) > 1 and len({sha256_file(self._root / path) for path in fit}) > 1:
             which = f"{fit[0]} or {fit[1]}" + (f" or {len(fit) - 2} more" if fit[2:] else "")
             raise BadInput(f"may be {which}; name it with its folder, or give the images names of their own")
-        (path,) = fit
+        path = fit[0]  # of copies in several folders, the first one
         if path in self._taken:
             raise BadInput("has labels already; the first ones in order were taken")
         self._taken.add(path)
@@ -92,7 +97,8 @@ class Matching:
         return sorted(set.intersection(*best) or set.union(*best)) if best else []
 
     def _best(self, place: Name, said: Name) -> set[str]:
-        # What lies in a folder of images (`train`, `crack`) is about none outside of it, however alike the numbers.
+        # Where images are numbered per folder, what lies in `crack` is about none outside of it. Where each has a name
+        # of its own, labels may have strayed (NEU-DET has one of `train` in `validation`).
         within = self._folders.intersection(place.folders)
         fit: dict[str, tuple[int, bool, int]] = {}
         for path in self._by_stem.get(said.stem, ()):

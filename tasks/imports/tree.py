@@ -10,7 +10,10 @@ from tasks.imports.records import IMAGES, LABELS
 
 MASK_MARKS = ("_mask", "-mask", "_gt", "_label", "_seg")
 """What stands behind the stem of an image in the name of its mask."""
-MASK_FOLDERS = frozenset({"mask", "masks", "ground truth", "ground_truth", "groundtruth", "gt", "annotations_mask"})
+MASK_FOLDERS = frozenset({"mask", "masks", "ground truth", "ground_truth", "groundtruth", "gt", "annotations_mask",
+                          "annotation", "annotations", "label", "labels", "segmentationclass",
+                          "segmentationobject"})  # fmt: skip
+"""Folders whose pictures are labels (`annotations` of NEU-Seg, `SegmentationClass` of Pascal VOC)."""
 
 
 class Tree:

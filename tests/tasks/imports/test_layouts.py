@@ -212,8 +212,9 @@ def test_mask_images_beside_images(tmp_path: Path) -> None:
 
 def test_masks_of_images_that_are_numbered_per_class(tmp_path: Path) -> None:
     """As MVTec: 000.png in every class; what has no mask of its own gets none of another one."""
-    for path in ("test/crack/0.png", "test/hole/0.png", "test/hole/1.png", "test/good/0.png", "train/good/0.png"):
-        sets.write(tmp_path / path, sets.picture(1))
+    images = ("test/crack/0.png", "test/hole/0.png", "test/hole/1.png", "test/good/0.png", "train/good/0.png")
+    for n, path in enumerate(images):
+        sets.write(tmp_path / path, sets.picture(n))
     for path in ("crack/0_mask.png", "crack/1_mask.png", "hole/0_mask.png", "hole/0_gt.png", "0_mask.png"):
         sets.write(tmp_path / "ground_truth" / path, sets.picture(2))
     layout, found, problems = read(tmp_path)
@@ -230,6 +231,17 @@ def test_masks_of_images_that_are_numbered_per_class(tmp_path: Path) -> None:
         f"ground_truth/crack/1_mask.png: {belongs} is not there",
         f"ground_truth/hole/0_mask.png: {belongs} has labels already; the first ones in order were taken",
     ]
+
+
+@pytest.mark.parametrize(("folder", "layout"), [("annotations", "masks"), ("SegmentationClass", "voc")])
+def test_pictures_of_labels_are_no_images(tmp_path: Path, folder: str, layout: str) -> None:
+    """As NEU-Seg and as Pascal VOC have them."""
+    sets.write(tmp_path / "set" / "images" / "training" / "7.jpg", sets.picture(1))
+    sets.write(tmp_path / "set" / folder / "training" / "7.png", sets.picture(2))
+    if layout == "voc":
+        (tmp_path / "set" / "7.xml").write_text(sets.voc("7.jpg", [("dent", 1, 1, 9, 9)]))
+    name, found, problems = read(tmp_path)
+    assert name == layout and [f.path for f in found] == ["set/images/training/7.jpg"] and not problems
 
 
 def test_coco_names_images_with_their_folders(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from tests.tasks.imports import sets
 
 
 def matching(root: Path, *images: str) -> Matching:
-    for path in images:
-        sets.write(root / path, sets.picture(1)[:4, :4])
+    for n, path in enumerate(images):
+        sets.write(root / path, sets.picture(n)[:4, :4])
     return Matching(Tree(root))
 
 
@@ -33,6 +33,8 @@ def matching(root: Path, *images: str) -> Matching:
         (("images/1.png",), "1.xml", ["1.xml", "VOC2007/1.bmp"], "images/1.png"),
         (("images/1.png",), "1 (copy).json", ["1 (copy).json", "1.png"], "images/1.png"),
         (("images/2.png",), "xml/2.xml", ["xml/2.xml", "renamed.png"], "images/2.png"),
+        # Nor does another folder, where every image has a name of its own.
+        (("train/Cr_1.jpg", "val/Cr_2.jpg"), "val/Cr_1.xml", ["val/Cr_1.xml"], "train/Cr_1.jpg"),
     ],
 )
 def test_the_image_that_is_meant(
@@ -46,7 +48,7 @@ def test_the_image_that_is_meant(
     [
         (("a/1.png",), "2.txt", ["2.txt"], "is not there"),
         # A mask of `crack` is about no hole, although that is the only image of this number.
-        (("crack/0.png", "hole/1.png"), "masks/crack/1.png", ["masks/crack/1.*"], "is not there"),
+        (("crack/0.png", "hole/0.png", "hole/1.png"), "masks/crack/1.png", ["masks/crack/1.*"], "is not there"),
         (("a/1.png", "b/1.png"), "1.txt", ["1.txt"], "may be a/1.png or b/1.png; name it with its folder"),
         (("a/1.png", "b/1.png", "c/1.png"), "1.txt", ["1.txt"], "may be a/1.png or b/1.png or 1 more"),
         # After files were renamed, a label file may name the image of its neighbour.
@@ -65,6 +67,14 @@ def test_an_image_has_one_label_file(tmp_path: Path) -> None:
     assert images.image("0.json", "0.json") == "0.png"
     with pytest.raises(BadInput, match="has labels already; the first ones in order were taken"):
         images.image("0 (copy).json", "0 (copy).json", "0.png")
+
+
+def test_of_copies_in_several_folders_the_first_is_labelled(tmp_path: Path) -> None:
+    """And the others are not normal."""
+    images = matching(tmp_path, "1/img.png", "2/img.png")
+    (tmp_path / "2" / "img.png").write_bytes((tmp_path / "1" / "img.png").read_bytes())
+    assert images.image("lable/img.xml", "lable/img.xml") == "1/img.png"
+    assert [(type(f), f.path) for f in images.rest(otherwise="normal")] == [(Problem, "2/img.png")]
 
 
 def test_an_image_whose_labels_are_in_doubt_is_not_normal(tmp_path: Path) -> None:
