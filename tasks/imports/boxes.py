@@ -35,7 +35,7 @@ def voc(tree: Tree) -> Iterator[Read]:
     says (GC10-DET has such), or is a problem.
     """
     images = Matching(tree)
-    for name in tree.labels(".xml"):
+    for name in images.ordered(tree.labels(".xml")):
         try:
             named, size, shapes = _parsed_voc(tree.root / name)
         except BadInput as e:

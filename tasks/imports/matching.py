@@ -1,6 +1,6 @@
 """Which image a label file or a mask is about: by its name, by what it says, by the folders of both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -48,6 +48,10 @@ class Matching:
         """What tells images of the same name apart; empty if each has a name of its own."""
         self._taken: set[str] = set()
         self._doubtful: set[str] = set()
+
+    def ordered(self, labels: Iterable[str]) -> list[str]:
+        """Label files, first those that have the name of an image: `1.json` before `1 (copy).json`."""
+        return sorted(labels, key=lambda label: (Name.of(label).stem not in self._by_stem, label))
 
     def image(self, place: str, *names: str) -> str:
         """The image that `names`, said by the file `place`, fit best; from now on it has its labels.

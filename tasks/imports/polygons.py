@@ -21,7 +21,7 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overfl
 def labelme(tree: Tree) -> Iterator[Read]:
     """labelme JSON per image: polygons, rectangles and circles; without shapes the image is normal."""
     images = Matching(tree)
-    for name in tree.labels(".json"):
+    for name in images.ordered(tree.labels(".json")):
         named = ""
         try:
             said = json.loads(text_of(tree.root / name))

@@ -274,6 +274,16 @@ def test_two_label_files_of_an_image_are_one_sample(tmp_path: Path, layout: str)
     assert len(problems) == 2 and any("y/1" in p and "has labels already; the first" in p for p in problems)
 
 
+@pytest.mark.parametrize("layout", ["labelme", "voc"])
+def test_the_label_file_of_the_same_name_goes_before_its_copy(tmp_path: Path, layout: str) -> None:
+    sets.write(tmp_path / "1.png", sets.picture(1))
+    for name, label in (("1 (copy)", "old"), ("1", "new")):
+        (tmp_path / f"{name}.json").write_text(sets.labelme("1.png", [(label, [(1, 1), (9, 1), (9, 9)])]))
+        (tmp_path / f"{name}.xml").write_text(sets.voc("1.png", [(label, 1, 1, 9, 9)]))
+    _, found, problems = read(tmp_path, layout)
+    assert [f.label for f in found] == ["new"] and len(problems) == 1 and "1 (copy)" in problems[0]
+
+
 def test_an_image_whose_labelme_file_is_broken_is_not_normal(tmp_path: Path) -> None:
     for n in range(3):
         sets.write(tmp_path / f"{n}.png", sets.picture(n))
