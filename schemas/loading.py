@@ -3,6 +3,7 @@
 import difflib
 import glob
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +144,11 @@ def _object(spec: ObjectSpec, folder: Path) -> list[ObjectSpec]:
         return [spec.model_copy(update={"shapenet": _place(spec.shapenet, folder)})]
     if spec.mesh is None:
         return [spec]
-    pattern = _place(spec.mesh, folder)
-    files = [pattern]
-    if glob.has_magic(pattern) and not Path(pattern).exists():
-        files = [f for f in sorted(glob.glob(pattern)) if f.lower().endswith(MESH_SUFFIXES)]
+    named = os.path.expandvars(os.path.expanduser(spec.mesh))
+    files = [_place(spec.mesh, folder)]
+    if glob.has_magic(named) and not Path(files[0]).exists():
+        matched = {os.path.normpath(f) for f in _matching(Path(named), folder)}
+        files = sorted(f for f in matched if f.lower().endswith(MESH_SUFFIXES))
         if not files:
             raise CallError(f"objects: no mesh file matches {spec.mesh}; it is relative to the recipe file")
     return [
@@ -159,6 +161,27 @@ def _object(spec: ObjectSpec, folder: Path) -> list[ObjectSpec]:
         )
         for file in files
     ]
+
+
+def _matching(pattern: Path, folder: Path) -> list[Path]:
+    """What a pattern matches, seen from a folder whose own name is none; `**` is folders at any depth."""
+    if "**" not in pattern.parts:
+        return [folder / name for name in glob.glob(str(pattern), root_dir=folder)]
+    stars = pattern.parts.index("**")
+    above, below = Path(*pattern.parts[:stars]), Path(*pattern.parts[stars + 1 :] or ("*",))
+    return [found for top in _matching(above, folder) for deep in _folders(top) for found in _matching(below, deep)]
+
+
+def _folders(top: Path) -> Iterator[Path]:
+    """A folder and all inside it that are not hidden; one that links lead back to, or to in several ways, once."""
+    seen = set()
+    for folder, inner, _ in os.walk(top, followlinks=True):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        if (real := os.path.realpath(folder)) in seen:
+            inner.clear()
+        else:
+            seen.add(real)
+            yield Path(folder)
 
 
 def _material(spec: MaterialSpec, folder: Path) -> MaterialSpec:

@@ -1,5 +1,6 @@
 """Recipes: what is refused, and in which words."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,38 @@ def test_globs_become_one_object_per_mesh_file_in_name_order(tmp_path: Path) -> 
         (tmp_path / name).write_text("")
     recipe = load(recipe_file(tmp_path, "dataset: tiny\nobjects: [{mesh: '*', bodies: all}]"))
     assert [(Path(o.mesh or "").name, o.category) for o in recipe.objects] == [("a.obj", "a"), ("b.stl", "b")]
+
+
+def test_two_stars_are_folders_at_any_depth(tmp_path: Path) -> None:
+    for name in ("parts/a.stl", "parts/deep/b.stl", "parts/deep/deeper/c.stl", "parts/.cache/a.stl", "parts/._a.stl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    for pattern in ("parts/**/*.stl", "**/parts/**/*.stl", "parts/**"):
+        assert matched(tmp_path, pattern) == ["parts/a.stl", "parts/deep/b.stl", "parts/deep/deeper/c.stl"]
+    assert matched(tmp_path, "parts/*.stl") == ["parts/a.stl"]
+    assert matched(tmp_path, f"{tmp_path}/*/deep/*.stl") == ["parts/deep/b.stl"]
+
+
+def test_folders_behind_links_are_looked_into_once(tmp_path: Path) -> None:
+    for name in ("parts/a.stl", "elsewhere/b.stl"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("")
+    for link, target in {"parts/in": "elsewhere", "parts/again": "parts", "elsewhere/back": "parts"}.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+    assert matched(tmp_path, "parts/**/*.stl") == ["parts/a.stl", "parts/in/b.stl"]
+
+
+def test_the_name_of_the_folder_is_no_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "set[1]" / "recipes"
+    folder.mkdir(parents=True)
+    (folder.parent / "a.stl").write_text("")
+    (folder.parent / "b[2].stl").write_text("")
+    assert matched(folder, "../*.stl") == ["../a.stl", "../b[2].stl"]
+    assert matched(folder, "../b[2].stl") == ["../b[2].stl"]
+    assert matched(folder, "../gone.stl") == ["../gone.stl"], "a file by its name, which may come later"
+
+
+def matched(folder: Path, pattern: str) -> list[str]:
+    """The files of a recipe's objects, relative to the recipe's folder."""
+    recipe = load(recipe_file(folder, f"dataset: tiny\nobjects: [{{mesh: '{pattern}'}}]"))
+    return [os.path.relpath(o.mesh or "", folder) for o in recipe.objects]
