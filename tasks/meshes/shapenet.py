@@ -59,12 +59,16 @@ def items(root: Path) -> list[Item]:
         raise CallError(f"objects: {root.name}: no such folder for `shapenet`; it is relative to the recipe file")
     found: dict[tuple[str, str, str], list[Path]] = {}
     labels: dict[tuple[str, str, str], Path] = {}
+    links = list[Item]()
     for path in _walk(root):
-        if path.suffix.lower() == ".txt" and path.parent.name.lower() == "gt":
+        if path.is_dir():
+            problem = f"{path.name}: a link to a folder, which is not followed; put the folder itself in its place"
+            links.append(Item(path.name, "unnamed", False, path, problem=problem))
+        elif path.suffix.lower() == ".txt" and path.parent.name.lower() == "gt":
             labels[_identity(path)] = path
         elif path.suffix.lower() in FORMATS:
             found.setdefault(_identity(path), []).append(path)
-    if not found:
+    if not found and not links:
         raise CallError(
             f"objects: {root.name}: no OBJ, PLY, STL or PCD file in it; give a folder like Anomaly-ShapeNet's"
         )
@@ -73,13 +77,14 @@ def items(root: Path) -> list[Item]:
         if identity[1] == "template":
             templates.setdefault(identity[0], _best(found[identity])[0])
     order = sorted(found, key=lambda i: (i[0], i[1] != "template", i[1], i[2].zfill(8)))
-    return [one for i in order for one in _items(i, _best(found[i]), labels.get(i), templates)]
+    return [*(one for i in order for one in _items(i, _best(found[i]), labels.get(i), templates)), *links]
 
 
 def _walk(root: Path) -> Iterator[Path]:
+    """Every file that is not hidden; and folders behind links, which may lead out of the root or in circles."""
     for folder, inner, names in os.walk(root):
         inner.sort()
-        for name in sorted(names):
+        for name in sorted([*names, *(n for n in inner if Path(folder, n).is_symlink())]):
             if not name.startswith("."):
                 yield Path(folder, name)
 

@@ -104,6 +104,17 @@ def test_what_cannot_be_paired_is_rejected_with_its_reason(tree: Path, made: Cal
         made("egg0-bending-0")
 
 
+def test_a_folder_behind_a_link_is_not_followed_and_not_forgotten(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "obj").mkdir()
+    (tmp_path / "obj/egg0").symlink_to(tree / "dataset/obj/egg0")
+    (tmp_path / "obj/circle").symlink_to(tmp_path)
+    wanted = recipe(tmp_path)
+    assert [i.key for i in instances(wanted)] == ["circle-unnamed-0", "egg0-unnamed-0"]
+    for instance in instances(wanted):
+        with pytest.raises(BadInput, match=rf"^{instance.category}: a link to a folder, which is not followed; put"):
+            make(instance, wanted, rng)
+
+
 def test_two_files_for_one_item_are_one_item_and_a_reject(tree: Path, tmp_path: Path) -> None:
     for folder in ("pcd", "16384"):
         cloud(tmp_path / folder / "egg0/train/egg0_template0.pcd", np.zeros((3, 3)))
