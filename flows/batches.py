@@ -14,6 +14,7 @@ from typing import Any
 
 from annotation.asking import batchbook, ledger
 from annotation.asking.batchbook import Batch
+from annotation.asking.database import Url
 from flows.progress import progress
 from schemas.errors import DefectoryError
 from schemas.recipe import Recipe
@@ -62,7 +63,7 @@ def watched(stage: str, workspace: Workspace, recipe: Recipe) -> Iterator[None]:
         tell()
 
 
-def _submitted(url: str) -> list[Batch]:
+def _submitted(url: Url) -> list[Batch]:
     with ledger.reading(url) as book:
         return batchbook.submitted(book) if book else []
 

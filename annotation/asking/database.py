@@ -9,11 +9,19 @@ import sqlalchemy as sa
 from schemas.addresses import masked
 from schemas.errors import DefectoryError
 
+Url = str | sa.URL
 
-def engine_of(url: str, reading: bool = False) -> tuple[str, sa.Engine]:
+
+def engine_of(url: Url, reading: bool = False) -> tuple[str, sa.Engine]:
     """The URL as it may be shown, and an engine whose transactions take the write lock at once, or only read."""
     try:
         parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
+            # The password was cut at its first @: the rest of it would be looked up as a host, and shown.
+            raise DefectoryError(
+                "DEFECTORY_LEDGER_URL: an @ stands where the host or the database is named; "
+                "write an @ or / in the user or the password as %40 or %2F"
+            )
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         options = {"postgresql_readonly": True} if reading else {}

@@ -21,7 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotation.asking import owners
-from annotation.asking.database import engine_of, upgrade
+from annotation.asking.database import Url, engine_of, upgrade
 from annotation.asking.operations import (
     Busy,
     Done,
@@ -37,6 +37,7 @@ from annotation.asking.operations import (
 from annotation.asking.tables import BATCH, META, batches, requests, totals
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
+from schemas.addresses import masked
 from schemas.errors import DefectoryError
 
 _LOCK = 0x0DEFEC7
@@ -86,7 +87,7 @@ class Ledger:
     One for `reading` is neither made nor brought up to date, and waits for no writer.
     """
 
-    def __init__(self, url: str, reading: bool = False):
+    def __init__(self, url: Url, reading: bool = False):
         self._shown, self._engine = engine_of(url, reading)
         self._reading = reading
         self.owner = owners.me()
@@ -152,7 +153,7 @@ class Ledger:
                     db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
                 yield db
         except sa.exc.SQLAlchemyError as e:
-            reason = " ".join(str(getattr(e, "orig", None) or e).split())
+            reason = masked(" ".join(str(getattr(e, "orig", None) or e).split()))
             raise DefectoryError(
                 f"{self._shown}: the ledger cannot be used ({reason:.160}); check DEFECTORY_LEDGER_URL and the disk, "
                 "then run the same command again"
@@ -233,13 +234,14 @@ class Ledger:
 _APPLY: dict[type, Any] = {Reserve: Ledger._reserve, Settle: Ledger._settle, Release: Ledger._release}
 
 
-def url(workspace: Path) -> str:
+def url(workspace: Path) -> Url:
     """Where the ledger of a workspace is: DEFECTORY_LEDGER_URL, or `ledger.sqlite` in the workspace."""
-    return os.environ.get("DEFECTORY_LEDGER_URL") or f"sqlite:///{workspace / 'ledger.sqlite'}"
+    # Not as text: a folder may have a `?` in its name, where the text would end.
+    return os.environ.get("DEFECTORY_LEDGER_URL") or sa.URL.create("sqlite", database=str(workspace / "ledger.sqlite"))
 
 
 @contextmanager
-def reading(url: str) -> Iterator[Ledger | None]:
+def reading(url: Url) -> Iterator[Ledger | None]:
     """The ledger at `url`, to look into; None where there is none, and none is made.
 
     Raises DefectoryError when the ledger cannot be used.
@@ -251,7 +253,7 @@ def reading(url: str) -> Iterator[Ledger | None]:
         book.close()
 
 
-def spending(url: str) -> Spending:
+def spending(url: Url) -> Spending:
     """Of the ledger at `url`; nothing for one that is not there, which is not made.
 
     Raises DefectoryError when the ledger cannot be used.
@@ -266,7 +268,7 @@ def spending(url: str) -> Spending:
         book.close()
 
 
-def spent_usd(url: str) -> float:
+def spent_usd(url: Url) -> float:
     """USD that the ledger at `url` has paid or may have lost, whatever became of the answers."""
     found = spending(url)
     return found.spent + found.lost

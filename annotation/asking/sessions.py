@@ -7,6 +7,7 @@ from pathlib import Path
 from annotation.asking import batchbook
 from annotation.asking.ask import Asker, OverBudget
 from annotation.asking.batches import BatchAsker
+from annotation.asking.database import Url
 from annotation.asking.ledger import Ledger, spending
 from annotation.models import limits
 from annotation.models.batch import Batches
@@ -24,7 +25,7 @@ def cost_of(want: Caption) -> Price:
     return FREE if want.provider == "measured" else price(want.provider, model_of(want)).showing(want.image_side)
 
 
-def demand(want: Caption, book_url: str) -> None:
+def demand(want: Caption, book_url: Url) -> None:
     """Raises DefectoryError when a paid provider lacks its key or its price, or when its budget allows not one request
     and no answer is there: hours of pictures come before the first question."""
     if want.provider == "measured":
@@ -41,7 +42,7 @@ def demand(want: Caption, book_url: str) -> None:
 
 
 @asynccontextmanager
-async def asking(want: Caption, book_url: str, spool: Path) -> AsyncIterator[Asker]:
+async def asking(want: Caption, book_url: Url, spool: Path) -> AsyncIterator[Asker]:
     """An asker for everything that `want` lets be asked, over the ledger at `book_url`; batches are written to `spool`.
 
     Raises DefectoryError before anything is sent when the key, the price or the ledger is missing.

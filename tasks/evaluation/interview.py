@@ -14,6 +14,7 @@ import numpy as np
 from annotation.answers import CHOICES, KEYS
 from annotation.asking import ledger
 from annotation.asking.ask import Asker, OverBudget
+from annotation.asking.database import Url
 from annotation.models.prices import FREE, USD, Price, price
 from annotation.models.providers import Request, Transient, Unanswerable, opened
 from schemas.digests import digest
@@ -152,7 +153,7 @@ class Journal:
 
 
 def interview(
-    items: list[Item], who: Examinee, journal: Journal, book_url: str, budget_usd: float, say: Callable[[str], None]
+    items: list[Item], who: Examinee, journal: Journal, book_url: Url, budget_usd: float, say: Callable[[str], None]
 ) -> None:
     """Ask about every item that the journal has no answer for, and keep the answers there.
 
@@ -167,7 +168,7 @@ def interview(
 
 
 async def _interview(
-    left: list[Item], who: Examinee, journal: Journal, book_url: str, budget_usd: float, say: Callable[[str], None]
+    left: list[Item], who: Examinee, journal: Journal, book_url: Url, budget_usd: float, say: Callable[[str], None]
 ) -> None:
     failed: list[Transient] = []
     fatal: list[BaseException] = []

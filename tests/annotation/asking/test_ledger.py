@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.asking import owners, tables
+from annotation.asking import ledger, owners, tables
 from annotation.asking.database import write_ahead
 from annotation.asking.ledger import Ledger, reading, spent_usd
 from annotation.asking.operations import Busy, Done, Known, OverCap, Release, Reserve, Reserved, Settle
@@ -264,6 +264,8 @@ def test_random_interleavings_never_pass_the_cap_and_never_pay_twice(
         ("nonsense", "DEFECTORY_LEDGER_URL: not a database"),
         ("sqlite:////proc/nowhere/ledger.sqlite", "the ledger cannot be used"),
         ("postgresql://me:hunter2@127.0.0.1:1/none", r"//127.0.0.1.*cannot be used"),
+        ("postgresql://me:un@hunter2@127.0.0.1:1/none", "write an @ or / in the user or the password as %40 or %2F"),
+        ("postgresql://me:un@hunter2/3@127.0.0.1:1/none", "write an @ or / in the user or the password as %40 or %2F"),
         ("postgresql://127.0.0.1:1/none?user=me&password=hunter2", r"password=\*\*\*&user=me: .*cannot be used"),
     ],
 )
@@ -279,6 +281,18 @@ def test_all_that_was_spent_is_what_was_paid_and_what_was_lost(url: str) -> None
     book.apply([reserve(k, cost=3 * cent, cap=USD) for k in ("paid", "lost", "under way", "refused")])
     book.apply([Settle("paid", ANSWER, cent), Release("lost", True, ""), Release("refused", False, "")])
     assert spent_usd(url) == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("name", ["what?now", "a%20b", "a#b", "a b", "x?mode=ro"])
+def test_the_ledger_lies_in_its_workspace_whatever_that_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEFECTORY_LEDGER_URL", raising=False)
+    (tmp_path / name).mkdir()
+    Ledger(ledger.url(tmp_path / name)).close()
+    assert [f.relative_to(tmp_path) for f in tmp_path.rglob("*.sqlite")] == [Path(name, "ledger.sqlite")]
+    with reading(ledger.url(tmp_path / name)) as book:
+        assert book is not None
 
 
 def test_a_ledger_that_is_not_there_has_spent_nothing_and_is_not_made(tmp_path: Path) -> None:
