@@ -102,7 +102,7 @@ class Matching:
 
     def _best(self, place: Name, said: Name) -> set[str]:
         # Where images are numbered per folder, what lies in `crack` is about none outside of it. Where each has a name
-        # of its own, labels may have strayed (NEU-DET has one of `train` in `validation`).
+        # of its own, a label file that strayed (from `train` to `validation`) is still about its namesake.
         within = self._folders.intersection(place.folders)
         fit: dict[str, tuple[int, bool, int]] = {}
         for path in self._by_stem.get(said.stem, ()):
