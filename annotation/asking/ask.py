@@ -16,7 +16,7 @@ from annotation.asking.operations import Known, Operation, Outcome, OverCap, Rel
 from annotation.models.limits import Limiter, Turn
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Answer, Named, Provider, Request, Transient, Unanswerable, check
-from schemas.errors import DefectoryError
+from schemas.errors import BadInput, DefectoryError
 
 TRIES = 5
 BACKOFF_S = 1.0
@@ -47,6 +47,15 @@ class OverBudget(DefectoryError):
     """The hard stop: nothing more is sent; what was answered stays in the ledger."""
 
 
+def follows(request: Request, answer: Answer) -> bool:
+    """Whether an answer follows the schema that was asked for, if one was."""
+    try:
+        check(request, answer)
+    except Transient:
+        return False
+    return True
+
+
 @dataclass
 class Asker:
     provider: Provider
@@ -74,10 +83,11 @@ class Asker:
         """
         key = request.key(self.provider.name, self.provider.where)
         failures = 0
+        unfit: Answer | None = None
         while True:
             async with self.limiter.turn(sum(self.price.tokens(request))) as turn:
                 # Reserved within the turn: a reservation is as old as its request, however long the queue is.
-                outcome = await self._write(self.reservation(key, request))
+                outcome = await self._write(self.reservation(key, request, unfit=unfit))
                 if isinstance(outcome, OverCap):
                     turn.unused()
                     raise self.over_budget(request, outcome)
@@ -92,8 +102,11 @@ class Asker:
                 else:
                     turn.unused()
                     wait = POLL_S
-            if isinstance(outcome, Known):
+            if isinstance(outcome, Known) and follows(request, outcome.answer):
                 return Paid(outcome.answer, outcome.cost)
+            if isinstance(outcome, Known):  # from a batch, where it was not tried again
+                unfit = outcome.answer
+                continue
             await self.sleep(wait)
 
     async def _sent(self, key: str, request: Request, turn: Turn) -> Paid:
@@ -117,11 +130,11 @@ class Asker:
         await asyncio.shield(self._write(Settle(key, answer, cost, sum(used))))
         return Paid(answer, cost)
 
-    def reservation(self, key: str, request: Request, batch: str = "") -> Reserve:
+    def reservation(self, key: str, request: Request, batch: str = "", unfit: Answer | None = None) -> Reserve:
         tokens = self.price.tokens(request)
         return Reserve(
             key, self.provider.name, request.model, request.candidate, self.price.of(*tokens), self.cap,
-            sum(tokens), self.token_cap, batch,
+            sum(tokens), self.token_cap, batch, unfit,
         )  # fmt: skip
 
     def over_budget(self, request: Request, outcome: OverCap) -> OverBudget:
@@ -159,9 +172,13 @@ class Asker:
             await asyncio.sleep(0)  # whoever is ready to write in this round of the loop joins in
             batch, self._pending = self._pending, []
             try:
-                outcomes = await asyncio.to_thread(self.ledger.apply, [o for o, _ in batch])
+                outcomes = await asyncio.to_thread(self.ledger.each, [o for o, _ in batch])
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
-                    if not future.done():
+                    if future.done():
+                        continue
+                    if isinstance(outcome, BadInput):
+                        future.set_exception(outcome)
+                    else:
                         future.set_result(outcome)
             except Exception as e:  # noqa: BLE001 - whoever waits raises it
                 for _, future in batch:

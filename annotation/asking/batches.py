@@ -19,7 +19,7 @@ from annotation.asking.batchbook import Batch
 from annotation.asking.operations import Busy, Known, Operation, OverCap, Release, Settle
 from annotation.models.batch import Batches, State, room
 from annotation.models.providers import Answer, NotThere, Request, Transient, Unanswerable, check
-from schemas.errors import DefectoryError
+from schemas.errors import BadInput, DefectoryError
 
 FIRST_POLL_S = 5.0
 LONGEST_POLL_S = 300.0
@@ -273,15 +273,25 @@ class BatchAsker(Asker):
                 if not isinstance(outcome, Transient | Unanswerable):
                     fatal = outcome
             if len(chunk) >= ROWS:
-                await asyncio.to_thread(self.ledger.apply, chunk)
+                unread |= await self._entered(chunk)
                 chunk = []
-        await asyncio.to_thread(self.ledger.apply, chunk)
+        unread |= await self._entered(chunk)
         without = "its answer cannot be read" if unread else "its batch ended without it"
         await self._closed(batch, state, state.note or without, lost=unread)
         if fatal is not None:
             raise fatal
         if state.note and not state.busy:
             raise DefectoryError(f"{self.provider.where}: refused a batch ({state.note}); change what it names")
+
+    async def _entered(self, results: list[Operation]) -> bool:
+        """Write results down; whether there was one that could not be."""
+        outcomes = await asyncio.to_thread(self.ledger.each, results)
+        wrong = [
+            (o.key, outcome) for o, outcome in zip(results, outcomes, strict=True) if isinstance(outcome, BadInput)
+        ]
+        for key, error in wrong:
+            self._failed([key], error)
+        return bool(wrong)
 
     async def _closed(self, batch: Batch, state: State, note: str, lost: bool = False) -> None:
         keys = await asyncio.to_thread(batchbook.close, self.ledger, batch.name, lost, note)
@@ -295,7 +305,7 @@ class BatchAsker(Asker):
     def _failed(self, keys: Iterable[str], error: DefectoryError) -> None:
         for key in keys:
             self._failures[key] = self._failures.get(key, 0) + 1
-            if isinstance(error, Unanswerable):
+            if isinstance(error, BadInput):
                 self._given_up[key] = error
             elif self._failures[key] >= self.tries:
                 why = f"{error}; given up after {self.tries} tries"

@@ -38,7 +38,7 @@ from annotation.asking.tables import BATCH, META, batches, requests, totals
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
 from schemas.addresses import masked
-from schemas.errors import DefectoryError
+from schemas.errors import BadInput, DefectoryError
 
 _LOCK = 0x0DEFEC7
 """Key of the PostgreSQL advisory lock."""
@@ -107,9 +107,33 @@ class Ledger:
         with self.transaction() as db:
             return [self.carry_out(db, o) for o in operations]
 
+    def each(self, operations: Sequence[Operation]) -> list[Outcome | BadInput]:
+        """Like `apply`, but what cannot be written down fails alone, and nobody waits for it: a try is released without
+        its words, an answer as lost."""
+        try:
+            return [*self.apply(operations)]
+        except BadInput as e:
+            if half := len(operations) // 2:
+                return [*self.each(operations[:half]), *self.each(operations[half:])]
+            (failed,) = operations
+            if isinstance(failed, Reserve):
+                return [e]
+            lost = isinstance(failed, Settle) or failed.lost
+            try:
+                released = self.apply([Release(failed.key, lost, "it cannot be written down", failed.batch)])
+            except BadInput:  # not even its key
+                return [e]
+            return [e] if isinstance(failed, Settle) else [*released]
+
     def carry_out(self, db: sa.Connection, operation: Operation) -> Outcome:
-        """One operation within a transaction that is under way."""
-        outcome: Outcome = _APPLY[type(operation)](self, db, operation)
+        """One operation within a transaction that is under way. Raises BadInput when its own data are at fault."""
+        try:
+            outcome: Outcome = _APPLY[type(operation)](self, db, operation)
+        except (sa.exc.DataError, UnicodeError, OverflowError) as e:
+            raise BadInput(
+                f"request {operation.key:.12}: no database takes the text or the numbers that came for it "
+                f"({type(e).__name__}); ask another model or server"
+            ) from None
         return outcome
 
     def answer(self, key: str) -> Known | None:
@@ -163,7 +187,8 @@ class Ledger:
         row = db.execute(_ROW, {"of": ask.key}).mappings().first()
         if row is not None and row["status"] == "answered":
             answer = Answer(*(row[f.name] for f in dataclasses.fields(Answer)))
-            return Known(answer, row["spent"])
+            if answer != ask.unfit:
+                return Known(answer, row["spent"])
         if row is not None and row["status"] == "reserved":
             if row["owner"].startswith(BATCH):
                 name = row["owner"].removeprefix(BATCH)
@@ -190,12 +215,17 @@ class Ledger:
             new = {"key": ask.key, "provider": ask.provider, "model": ask.model, "candidate": ask.candidate}
             db.execute(_INSERT, {**new, "spent": 0, "lost": 0, **values})
         else:
-            db.execute(_UPDATE, {"of": ask.key, **values})
+            if row["status"] == "answered":
+                used = (row["tokens_in"] or 0) + (row["tokens_out"] or 0)
+                db.execute(_LOSE, {"of": ask.key, "nanos": row["spent"], "counted": used})
+            db.execute(_UPDATE, {"of": ask.key, "spent": 0, **values})
         self._commit(db, ask.cost, ask.tokens)
         return Reserved(tries)
 
     def _settle(self, db: sa.Connection, done: Settle) -> Outcome:
-        row = db.execute(_ROW, {"of": done.key}).mappings().one()
+        row = db.execute(_ROW, {"of": done.key}).mappings().first()
+        if row is None:
+            raise BadInput(f"request {done.key:.12}: an answer to what was never asked; nothing can be done with it")
         owner = f"{BATCH}{done.batch}" if done.batch else self.owner
         cost = row["reserved"] if done.cost is None else done.cost
         tokens = row["reserved_tokens"] if done.tokens is None else done.tokens
@@ -211,9 +241,9 @@ class Ledger:
         return Done(row["owner"] == owner and row["status"] == "reserved")
 
     def _release(self, db: sa.Connection, failed: Release) -> Outcome:
-        row = db.execute(_ROW, {"of": failed.key}).one()
+        row = db.execute(_ROW, {"of": failed.key}).first()
         owner = f"{BATCH}{failed.batch}" if failed.batch else self.owner
-        if row.owner != owner or row.status != "reserved":
+        if row is None or row.owner != owner or row.status != "reserved":
             return Done(False)
         self._free(db, failed.key, failed.lost, failed.note)
         return Done(True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotation.asking.ask import Paid
+from annotation.asking.ask import Paid, follows
 from annotation.asking.ledger import Ledger
 from annotation.models.prices import Price
 from annotation.models.providers import ADDRESSES, Named, Request
@@ -41,9 +41,9 @@ class Look:
     """Nano-dollars that the answers cost when they were bought."""
 
     async def ask(self, request: Request, rng: np.random.Generator) -> Paid:
-        """The answer that the ledger has. Raises Unanswered."""
+        """The answer that the ledger has, unless it would be asked for anew. Raises Unanswered."""
         known = self.ledger.answer(request.key(self.provider.name, self.provider.where))
-        if known is None:
+        if known is None or not follows(request, known.answer):
             self.missing += 1
             raise Unanswered
         self.answered += 1

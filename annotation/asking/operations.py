@@ -22,6 +22,8 @@ class Reserve:
     """The same limit in tokens; 0 for none."""
     batch: str = ""
     """Name of the batch that it waits in; empty for one that is sent at once."""
+    unfit: Answer | None = None
+    """An answer that is there but of no use: anew, but for this one. What it cost then counts as lost."""
 
 
 @dataclass(frozen=True)

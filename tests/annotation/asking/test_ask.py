@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from annotation.asking.ask import LONGEST_WAIT_S, Asker, OverBudget, Paid
 from annotation.asking.ledger import Ledger
-from annotation.asking.operations import Release, Reserve, Reserved
+from annotation.asking.operations import Release, Reserve, Reserved, Settle
 from annotation.asking.tables import requests
 from annotation.models.prices import FREE, USD, Price
 from annotation.models.providers import Answer, Request, Transient, Unanswerable
@@ -94,6 +94,17 @@ def test_what_does_not_follow_its_schema_is_asked_for_again_and_was_paid(book: L
     paid = asyncio.run(asker.ask(replace(request(), schema=form), rng()))
     assert paid.answer.text == '{"causes": []}'
     assert book.spending().lost == pytest.approx(3 * PRICE.at_most(replace(request(), schema=form)) / USD)
+
+
+def test_an_answer_of_a_batch_that_does_not_follow_its_schema_is_asked_for_again(book: Ledger) -> None:
+    """It is in the ledger, for a batch tries nothing twice; the new one takes its place."""
+    asked = replace(request(), schema={"type": "object", "required": ["causes"]})
+    key = asked.key("scripted", "https://here")
+    book.apply([Reserve(key, "scripted", "m", 0, 9, 9), Settle(key, ANSWER, 9, 110)])
+    provider = Scripted(replace(ANSWER, text='{"causes": []}'))
+    asker = Asker(provider, book, PRICE, 100 * USD)
+    assert [asyncio.run(asker.ask(asked, rng())).answer.text for _ in range(2)] == ['{"causes": []}'] * 2
+    assert (provider.calls, book.spending().answers, book.spending().lost) == (1, 1, 9 / USD)
 
 
 def test_a_service_that_stays_away(book: Ledger) -> None:
@@ -177,6 +188,20 @@ def test_waiting_operations_share_a_transaction(book: Ledger, monkeypatch: pytes
     asyncio.run(many())
     assert sum(sizes) == 80
     assert len(sizes) <= 8
+
+
+def test_one_answer_that_cannot_be_written_down_costs_no_other(book: Ledger) -> None:
+    """They are written in one transaction, and the others are paid for."""
+    answers = [replace(ANSWER, version="\ud83d" if n == 5 else "m-1") for n in range(20)]
+
+    async def many() -> list[Paid | BaseException]:
+        asker = Asker(Scripted(*answers), book, PRICE, 100 * USD)
+        return await asyncio.gather(*(asker.ask(request(n), rng()) for n in range(20)), return_exceptions=True)
+
+    found = asyncio.run(many())
+    assert [type(f) for f in found] == [BadInput if n == 5 else Paid for n in range(20)]
+    assert (book.spending().answers, book.spending().reserved) == (19, 0)
+    assert book.spending().lost == PRICE.at_most(request()) / USD
 
 
 @pytest.mark.parametrize(

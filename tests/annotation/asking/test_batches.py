@@ -17,8 +17,9 @@ from annotation.asking.ledger import Ledger
 from annotation.asking.operations import Release, Reserve
 from annotation.asking.sessions import asking, interface
 from annotation.asking.tables import requests
+from annotation.models.batch import Result
 from annotation.models.prices import USD, Price
-from annotation.models.providers import Request, Transient, opened
+from annotation.models.providers import Answer, Request, Transient, opened
 from schemas.captions import Caption
 from schemas.errors import BadInput, DefectoryError
 from tests.annotation.models.standin import Reply, StandIn, gemini_answer, openai_answer, openai_error, standin
@@ -248,6 +249,32 @@ def test_two_builds_at_once_share_a_batch(book: Ledger, tmp_path: Path) -> None:
         assert len(server.requests) == 8
     assert one == two[::-1]
     assert all(isinstance(f, Paid) for f in one)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_results_that_cannot_be_written_down_cost_no_other(provider: str, book: Ledger, tmp_path: Path) -> None:
+    """An answer to what was never asked, and one with half a character in it: that one has a reason."""
+    answer = PROVIDERS[provider][1]
+
+    def garbled(made: BatchAsker) -> None:
+        assert made.interface is not None
+        results = made.interface.results
+
+        async def wrong(remote: str) -> AsyncIterator[Result]:
+            bad = iter([Answer("It is.", "stop", "half of \ud83d", 900, 40)])
+            yield "nobody asked", Answer("It is.", "stop", "", 900, 40)
+            async for key, outcome in results(remote):
+                yield key, next(bad, outcome)
+
+        made.interface.results = wrong  # type: ignore[method-assign]
+
+    with standin(lambda n, body: Reply(answer())) as server:
+        found = run(provider, server, book, tmp_path, change=garbled)
+        assert len(server.requests) == 6
+    (reason,) = [str(f) for f in found if isinstance(f, BadInput)]
+    assert "no database takes the text or the numbers" in reason
+    assert (book.spending().answers, book.spending().reserved) == (5, 0)
+    assert book.spending().lost == PRICE.batched.at_most(request(provider, 0)) / USD
 
 
 def test_an_online_build_takes_over_what_a_dead_one_left_in_a_batch(

@@ -1,5 +1,6 @@
 """The ledger: reserve, settle, release; the cap; killed owners; two processes; random interleavings."""
 
+import dataclasses
 import multiprocessing
 import os
 import shutil
@@ -24,7 +25,7 @@ from annotation.asking.ledger import Ledger, reading, spent_usd
 from annotation.asking.operations import Busy, Done, Known, OverCap, Release, Reserve, Reserved, Settle
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
-from schemas.errors import DefectoryError
+from schemas.errors import BadInput, DefectoryError
 
 ANSWER = Answer("It is small.", "stop", "model-1", 10, 5)
 
@@ -156,6 +157,37 @@ def test_whoever_was_taken_over_still_delivers(url: str, monkeypatch: pytest.Mon
     assert slow.apply([Settle("a", Answer("late", "stop"), 7)]) == [Done(False)]
     assert slow.apply([reserve("a")]) == [Known(ANSWER, 7)]
     assert slow.spending().lost == 37 / USD  # the reservation that was taken over, and the late answer
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [Answer("It is small.", "stop", "half a pair: \ud83d", 10, 5), Answer("It is small.", "stop", "", 10**20, 5)],
+)
+def test_what_cannot_be_written_down_fails_alone(url: str, wrong: Answer) -> None:
+    """Beside it answers were paid for. It counts as lost; a failed try does so only without its words."""
+    book, keys = Ledger(url), "abcdef"
+    book.apply([reserve(k) for k in keys])
+    results = [Settle(k, ANSWER, 7) for k in keys]
+    results[3] = Settle("d", wrong, 7)
+    failed = Release("e", lost=False, note="bad \ud83d")
+    done = book.each([*results[:4], failed, results[5], Settle("nobody asked", ANSWER, 7), Settle("\ud83d", ANSWER, 7)])
+    assert [type(o) for o in done] == [Done, Done, Done, BadInput, Done, Done, BadInput, BadInput]
+    assert str(done[3]).startswith("request d: no database takes the text or the numbers that came for it")
+    assert str(done[6]).startswith("request nobody asked: an answer to what was never asked")
+    spending = book.spending()
+    assert (spending.answers, spending.lost, spending.reserved) == (4, 10 / USD, 0)
+
+
+def test_an_answer_that_is_unfit_is_bought_anew_and_counts_as_lost(url: str) -> None:
+    """Only that one: what was bought meanwhile in its place is handed out."""
+    book, better = Ledger(url), Answer("{}", "stop", "model-1", 10, 5)
+    anew = dataclasses.replace(reserve("a"), unfit=ANSWER)
+    book.apply([reserve("a"), Settle("a", ANSWER, 7, 15)])
+    assert book.apply([dataclasses.replace(anew, cost=94)]) == [OverCap(7, 15)]
+    assert book.apply([reserve("a"), anew]) == [Known(ANSWER, 7), Reserved()]
+    assert (book.spending().lost, book.spending().spent, book.spending().tokens) == (7 / USD, 0, 15)
+    assert book.apply([Settle("a", better, 6, 15), anew]) == [Done(True), Known(better, 6)]
+    assert (book.spending().lost, book.spending().spent, book.spending().tokens) == (7 / USD, 6 / USD, 30)
 
 
 def _buy(url: str, keys: list[str], sold: list[str], cap: int) -> None:
