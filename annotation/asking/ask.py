@@ -5,6 +5,7 @@ one transaction (group commit), so that a free provider is not slowed by a disk 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from annotation.asking.ledger import Ledger
-from annotation.asking.operations import Known, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
+from annotation.asking.operations import Busy, Known, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
 from annotation.models.limits import Limiter, Turn
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Answer, Named, Provider, Request, Transient, Unanswerable, check
@@ -23,6 +24,7 @@ BACKOFF_S = 1.0
 LONGEST_WAIT_S = 120.0
 POLL_S = 0.5
 CONCURRENT = 64
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ class Asker:
     limiter: Limiter = field(default_factory=lambda: Limiter(CONCURRENT))
     token_cap: int = 0
     """Tokens; 0 for none."""
+    reclaim: Callable[[], Awaitable[None]] | None = None
+    """Sees to the batches that nobody alive waits for."""
+    _waited_for: set[str] = field(default_factory=set)
+    """Batches of others that hold what was asked for."""
     _pending: list[tuple[Operation, asyncio.Future[Outcome]]] = field(default_factory=list)
     _writer: asyncio.Task[None] | None = None
 
@@ -107,7 +113,20 @@ class Asker:
             if isinstance(outcome, Known):  # from a batch, where it was not tried again
                 unfit = outcome.answer
                 continue
+            if isinstance(outcome, Busy) and outcome.batch:
+                await self._see_to(outcome)
             await self.sleep(wait)
+
+    async def _see_to(self, busy: Busy) -> None:
+        """A batch is to answer: it is waited for while somebody sees to it, and taken over when nobody does."""
+        if self.reclaim and not busy.holder:
+            await self.reclaim()
+        elif busy.batch not in self._waited_for:
+            self._waited_for.add(busy.batch)
+            LOG.warning(
+                "%s: waiting for batch %s of %s, which has some of the questions; end that build to ask them at once",
+                self.provider.where, busy.batch, busy.holder or "a build that has ended",
+            )  # fmt: skip
 
     async def _sent(self, key: str, request: Request, turn: Turn) -> Paid:
         """One try of a reserved request, and its entry in the ledger."""

@@ -5,7 +5,10 @@ A batch is *filling* (requests are reserved for it), *sending* (it may have arri
 """
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,6 +18,7 @@ from annotation.asking.ledger import Ledger
 from annotation.asking.operations import Release
 from annotation.asking.tables import BATCH, batches, requests
 from annotation.models.batch import State
+from schemas.errors import DefectoryError
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,43 @@ def begin(book: Ledger, provider: str, place: str, model: str) -> str:
     return name
 
 
+@contextmanager
+def tended(book: Ledger) -> Iterator[None]:
+    """Gives signs of life of this process's open batches as long as this lasts, whatever else it is busy with: to other
+    machines, a batch that is filled, queued, uploaded or waited for in silence is one that was left behind."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(owners.BEAT_S):
+            with suppress(DefectoryError):  # whoever asks meets the same; the next beat may succeed
+                touch(book)
+
+    beats = threading.Thread(target=beat, daemon=True)
+    beats.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beats.join()
+
+
+def touch(book: Ledger) -> None:
+    """A sign of life of the open batches of this process."""
+    with book.transaction() as db:
+        held = (batches.c.owner == book.owner, batches.c.status != "done")
+        db.execute(batches.update().where(*held).values(touched_at=time.time()))
+
+
+def sending(book: Ledger, name: str, size: int) -> bool:
+    """Write down that a batch may arrive at the provider from now on; False if it must not, since this process was
+    taken for dead and others ask by now what is in it."""
+    with book.transaction() as db:
+        ours = (batches.c.name == name, batches.c.owner == book.owner, batches.c.status == "filling")
+        now = time.time()
+        values = {"status": "sending", "size": size, "sent_at": now, "touched_at": now}
+        return db.execute(batches.update().where(*ours).values(**values)).rowcount == 1
+
+
 def mark(book: Ledger, name: str, status: str, **facts: str | float) -> None:
     with book.transaction() as db:
         values = {"status": status, "touched_at": time.time(), **facts}
@@ -80,10 +121,9 @@ def mine(book: Ledger, provider: str, place: str) -> list[Batch]:
         at = (batches.c.provider == provider, batches.c.place == place, batches.c.status != "done")
         found = [Batch(**row) for row in db.execute(sa.select(batches).where(*at)).mappings()]
         left = [b for b in found if b.owner == book.owner or not owners.alive(b.owner, b.touched_at)]
-        # The age of one that was being sent stays: its sender may have been killed while the request was on its way.
-        for b in left:
-            age = {} if b.status == "sending" else {"touched_at": time.time()}
-            db.execute(batches.update().where(batches.c.name == b.name).values(owner=book.owner, **age))
+        names = [b.name for b in left]
+        taken = batches.update().where(batches.c.name.in_(names))
+        db.execute(taken.values(owner=book.owner, touched_at=time.time()))
     return left
 
 

@@ -8,6 +8,7 @@ memory however many requests wait, and a killed process has nothing to restore: 
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from annotation.asking import batchbook
 from annotation.asking.ask import Asker, Paid
 from annotation.asking.batchbook import Batch
+from annotation.asking.filling import Filling
 from annotation.asking.operations import Busy, Known, Operation, OverCap, Release, Settle
 from annotation.models.batch import Batches, State, room
 from annotation.models.providers import Answer, NotThere, Request, Transient, Unanswerable, check
@@ -23,9 +25,8 @@ from schemas.errors import BadInput, DefectoryError
 
 FIRST_POLL_S = 5.0
 LONGEST_POLL_S = 300.0
-"""Below the lease after which a silent owner counts as gone."""
 GRACE_S = 120.0
-"""A batch whose sender was killed may still appear at the provider for so long."""
+"""A batch whose confirmation did not come, or whose sender was killed, may still appear at the provider for so long."""
 AWAY_S = 3600.0
 """A service that answers no look at a batch for so long has stayed away."""
 ROWS = 500
@@ -34,21 +35,6 @@ ROWS = 500
 
 class Waiting(Exception):
     """The answer comes with a batch: ask again after `finish`."""
-
-
-@dataclass
-class Filling:
-    """A batch that requests are still added to."""
-
-    name: str
-    model: str
-    file: Path
-    count: int = 0
-    bytes: int = 0
-    writing: int = 0
-    lines: int = 0
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    touched: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -64,6 +50,7 @@ class BatchAsker(Asker):
     _given_up: dict[str, DefectoryError] = field(default_factory=dict)
     _begin: asyncio.Lock = field(default_factory=asyncio.Lock)
     _upload: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _withdraw: asyncio.Lock = field(default_factory=asyncio.Lock)
     _away_since: float | None = None
     """When looks at batches began to fail, on the monotonic clock; None while they succeed."""
     _withdrawing: bool = False
@@ -93,15 +80,11 @@ class BatchAsker(Asker):
             if isinstance(outcome, Busy):
                 self._awaited |= {outcome.batch} - {""}
             else:
-                with filling.file.open("ab") as file:  # no await in between: lines never mix
-                    file.write(self._batches.line(key, request) + b"\n")
-                filling.lines += 1
+                filling.write(self._batches.line(key, request))
                 self._awaited.add(filling.name)
             raise Waiting
         finally:
-            filling.writing -= 1
-            if not filling.writing:
-                filling.idle.set()
+            filling.end()
 
     @staticmethod
     def _checked(request: Request, answer: Answer) -> None:
@@ -115,21 +98,14 @@ class BatchAsker(Asker):
         size = room(request)
         async with self._begin:
             filling = self._filling.get(request.model)
-            full = filling and (
-                filling.count >= self._batches.most_requests or filling.bytes + size > self._batches.most_bytes
-            )
-            if filling is None or full:
+            if filling is None or not filling.has_room(size, self._batches):
                 if filling:
                     self._dispatch(filling)
                 where = (self.provider.name, self.provider.where, request.model)
                 name = await asyncio.to_thread(batchbook.begin, self.ledger, *where)
                 self.spool.mkdir(parents=True, exist_ok=True)
                 filling = self._filling[request.model] = Filling(name, request.model, self.spool / f"{name}.jsonl")
-            if time.monotonic() - filling.touched > LONGEST_POLL_S:
-                await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "filling")
-                filling.touched = time.monotonic()
-            filling.count, filling.bytes, filling.writing = filling.count + 1, filling.bytes + size, filling.writing + 1
-            filling.idle.clear()
+            filling.begin(size)
             return filling
 
     def _dispatch(self, filling: Filling) -> None:
@@ -138,14 +114,15 @@ class BatchAsker(Asker):
 
     async def _send(self, filling: Filling) -> None:
         """Submit one batch, once: a failure that may have come after its arrival is followed by a look there."""
-        if filling.writing:
-            await filling.idle.wait()
+        await filling.ended()
         if not filling.lines:
             await asyncio.to_thread(batchbook.close, self.ledger, filling.name, False, "")
             return
         try:
             async with self._upload:  # one upload at a time: many at once are refused
-                await asyncio.to_thread(self._sends, filling)
+                if not await asyncio.to_thread(batchbook.sending, self.ledger, filling.name, filling.lines):
+                    filling.file.unlink()
+                    return
                 remote = await self._submitted(filling)
         except DefectoryError as e:
             if not isinstance(e, Transient):  # for sure it was not taken
@@ -154,21 +131,29 @@ class BatchAsker(Asker):
         await asyncio.to_thread(batchbook.mark, self.ledger, filling.name, "sent", remote=remote)
         filling.file.unlink()
 
-    def _sends(self, filling: Filling) -> None:
-        batchbook.mark(self.ledger, filling.name, "sending", size=filling.lines, sent_at=time.time())
-
     async def _submitted(self, filling: Filling) -> str:
         for attempt in range(1, self.tries + 1):
             try:
                 return await self._batches.send(filling.name, filling.model, filling.file)
             except Transient as e:
                 await self.sleep(self._wait(attempt, e.retry_after, self._rng))
-                found = await self._batches.find(filling.name)
+                # "Too many" is a plain no; after anything else it may still be on its way.
+                found = await self._arrived(filling.name, 0.0 if e.slow else GRACE_S)
                 if found is not None:
                     return found
                 if attempt == self.tries:
                     raise Transient(f"{e}; given up after {attempt} tries", billed=e.billed) from None
         raise AssertionError("the last try returns or raises")
+
+    async def _arrived(self, name: str, grace_s: float) -> str | None:
+        """The provider's name for a batch that may be there, or may appear there within `grace_s`."""
+        until = time.monotonic() + grace_s
+        while time.monotonic() < until:
+            with suppress(Transient):  # only the last look decides that it is not there
+                if found := await self._batches.find(name):
+                    return found
+            await self.sleep(FIRST_POLL_S)
+        return await self._batches.find(name)
 
     async def finish(self) -> None:
         """Send what is left, and wait until all that was asked for is answered or has failed.
@@ -192,10 +177,11 @@ class BatchAsker(Asker):
             poll = min(poll * 1.5, LONGEST_POLL_S)
 
     async def withdraw(self) -> None:
-        """Cancel the batches that dead processes left, and take in what they have answered."""
-        self._withdrawing = True
-        self._awaited |= {b.name for b in await self._left()}
-        await self.finish()
+        """Cancel the batches that nobody alive waits for, and take in what they have answered."""
+        async with self._withdraw:
+            self._withdrawing = True
+            self._awaited |= {b.name for b in await self._left()}
+            await self.finish()
 
     async def close(self) -> None:
         """Give back what was reserved for batches that were not sent; leave those that were to whoever comes next."""
@@ -229,12 +215,9 @@ class BatchAsker(Asker):
         if batch.status == "filling":
             await self._closed(batch, State(True), "its batch was never sent")
             return
-        remote = batch.remote or await self._batches.find(batch.name)
+        remote = batch.remote or await self._arrived(batch.name, GRACE_S)
         if remote is None:
-            if time.time() - batch.touched_at > GRACE_S:
-                await self._gone(batch, "never arrived", lost=False)
-            else:
-                self._awaited.add(batch.name)
+            await self._gone(batch, "never arrived", lost=False)
             return
         if batch.remote is None:
             await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote=remote)

@@ -34,6 +34,7 @@ from annotation.asking.operations import (
     Reserved,
     Settle,
 )
+from annotation.asking.statements import ANSWER, COMMIT, INSERT, LOSE, ROW, TOTALS, UPDATE
 from annotation.asking.tables import BATCH, META, batches, requests, totals
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
@@ -42,21 +43,6 @@ from schemas.errors import BadInput, DefectoryError
 
 _LOCK = 0x0DEFEC7
 """Key of the PostgreSQL advisory lock."""
-
-# Made once: to build a statement takes longer than to carry it out. What an UPDATE sets are the values it is given.
-_ROW = sa.select(requests).where(requests.c.key == sa.bindparam("of"))
-_ANSWER = sa.select(*(requests.c[f.name] for f in dataclasses.fields(Answer)), requests.c.spent).where(
-    requests.c.key == sa.bindparam("of"), requests.c.status == "answered"
-)
-_TOTALS = sa.select(totals.c.committed, totals.c.tokens)
-_INSERT = requests.insert()
-_UPDATE = requests.update().where(requests.c.key == sa.bindparam("of"))
-_LOSE = _UPDATE.values(
-    lost=requests.c.lost + sa.bindparam("nanos"), lost_tokens=requests.c.lost_tokens + sa.bindparam("counted")
-)
-_COMMIT = totals.update().values(
-    committed=totals.c.committed + sa.bindparam("nanos"), tokens=totals.c.tokens + sa.bindparam("counted")
-)
 
 
 @dataclass(frozen=True)
@@ -139,7 +125,7 @@ class Ledger:
     def answer(self, key: str) -> Known | None:
         """What is answered to a request already."""
         with self.transaction() as db:
-            row = db.execute(_ANSWER, {"of": key}).one_or_none()
+            row = db.execute(ANSWER, {"of": key}).one_or_none()
         return None if row is None else Known(Answer(*row[:-1]), row[-1])
 
     def bought(self, provider: str, model: str) -> Bought:
@@ -167,6 +153,7 @@ class Ledger:
             return sa.inspect(db).has_table(requests.name)
 
     def close(self) -> None:
+        owners.gone(self.owner)
         self._engine.dispose()
 
     @contextmanager
@@ -184,7 +171,7 @@ class Ledger:
             ) from None
 
     def _reserve(self, db: sa.Connection, ask: Reserve) -> Outcome:
-        row = db.execute(_ROW, {"of": ask.key}).mappings().first()
+        row = db.execute(ROW, {"of": ask.key}).mappings().first()
         if row is not None and row["status"] == "answered":
             answer = Answer(*(row[f.name] for f in dataclasses.fields(Answer)))
             if answer != ask.unfit:
@@ -193,15 +180,16 @@ class Ledger:
             if row["owner"].startswith(BATCH):
                 name = row["owner"].removeprefix(BATCH)
                 batch = db.execute(sa.select(batches).where(batches.c.name == name)).one()
-                mine = batch.owner == self.owner
-                if batch.status != "filling" or mine or owners.alive(batch.owner, batch.touched_at):
-                    return Busy(name)
+                held = batch.owner == self.owner or owners.alive(batch.owner, batch.touched_at)
+                if batch.status in ("sending", "sent") or (held and batch.status == "filling"):
+                    return Busy(name, owners.shown(batch.owner) if held else "")
+                # Done: whoever filled it was taken for dead meanwhile, and has not sent what it added since.
                 self._free(db, ask.key, lost=False, note="its batch was never sent")
             elif owners.alive(row["owner"], row["reserved_at"]):
                 return Busy()
             else:
                 self._free(db, ask.key, lost=True, note="its process ended while it was under way")
-        committed, tokens = db.execute(_TOTALS).one()
+        committed, tokens = db.execute(TOTALS).one()
         over = ask.cost and committed + ask.cost > ask.cap
         if over or (ask.token_cap and tokens + ask.tokens > ask.token_cap):
             return OverCap(committed, tokens)
@@ -213,17 +201,17 @@ class Ledger:
         }  # fmt: skip
         if row is None:
             new = {"key": ask.key, "provider": ask.provider, "model": ask.model, "candidate": ask.candidate}
-            db.execute(_INSERT, {**new, "spent": 0, "lost": 0, **values})
+            db.execute(INSERT, {**new, "spent": 0, "lost": 0, **values})
         else:
             if row["status"] == "answered":
                 used = (row["tokens_in"] or 0) + (row["tokens_out"] or 0)
-                db.execute(_LOSE, {"of": ask.key, "nanos": row["spent"], "counted": used})
-            db.execute(_UPDATE, {"of": ask.key, "spent": 0, **values})
+                db.execute(LOSE, {"of": ask.key, "nanos": row["spent"], "counted": used})
+            db.execute(UPDATE, {"of": ask.key, "spent": 0, **values})
         self._commit(db, ask.cost, ask.tokens)
         return Reserved(tries)
 
     def _settle(self, db: sa.Connection, done: Settle) -> Outcome:
-        row = db.execute(_ROW, {"of": done.key}).mappings().first()
+        row = db.execute(ROW, {"of": done.key}).mappings().first()
         if row is None:
             raise BadInput(f"request {done.key:.12}: an answer to what was never asked; nothing can be done with it")
         owner = f"{BATCH}{done.batch}" if done.batch else self.owner
@@ -232,16 +220,16 @@ class Ledger:
         if row["status"] == "answered":
             if not (done.batch and row["owner"] == owner):  # the results of a batch may be read twice
                 # Taken over and answered meanwhile: the other answer stands, this one was paid for, too.
-                db.execute(_LOSE, {"of": done.key, "nanos": cost, "counted": tokens})
+                db.execute(LOSE, {"of": done.key, "nanos": cost, "counted": tokens})
                 self._commit(db, cost, tokens)
             return Done(False)
         values = {"status": "answered", "reserved": 0, "reserved_tokens": 0, "spent": cost, "note": None}
-        db.execute(_UPDATE, {"of": done.key, **values, **dataclasses.asdict(done.answer)})
+        db.execute(UPDATE, {"of": done.key, **values, **dataclasses.asdict(done.answer)})
         self._commit(db, cost - row["reserved"], tokens - row["reserved_tokens"])
         return Done(row["owner"] == owner and row["status"] == "reserved")
 
     def _release(self, db: sa.Connection, failed: Release) -> Outcome:
-        row = db.execute(_ROW, {"of": failed.key}).first()
+        row = db.execute(ROW, {"of": failed.key}).first()
         owner = f"{BATCH}{failed.batch}" if failed.batch else self.owner
         if row is None or row.owner != owner or row.status != "reserved":
             return Done(False)
@@ -249,16 +237,16 @@ class Ledger:
         return Done(True)
 
     def _free(self, db: sa.Connection, key: str, lost: bool, note: str) -> None:
-        row = db.execute(_ROW, {"of": key}).one()
-        db.execute(_UPDATE, {"of": key, "status": "released", "reserved": 0, "reserved_tokens": 0, "note": note})
+        row = db.execute(ROW, {"of": key}).one()
+        db.execute(UPDATE, {"of": key, "status": "released", "reserved": 0, "reserved_tokens": 0, "note": note})
         if lost:
-            db.execute(_LOSE, {"of": key, "nanos": row.reserved, "counted": row.reserved_tokens})
+            db.execute(LOSE, {"of": key, "nanos": row.reserved, "counted": row.reserved_tokens})
         else:
             self._commit(db, -row.reserved, -row.reserved_tokens)
 
     def _commit(self, db: sa.Connection, nanos: int, tokens: int) -> None:
         if nanos or tokens:
-            db.execute(_COMMIT, {"nanos": nanos, "counted": tokens})
+            db.execute(COMMIT, {"nanos": nanos, "counted": tokens})
 
 
 _APPLY: dict[type, Any] = {Reserve: Ledger._reserve, Settle: Ledger._settle, Release: Ledger._release}

@@ -71,6 +71,8 @@ class Busy:
     """Somebody alive is asking at this moment, or a batch is to answer; look again later."""
 
     batch: str = ""
+    holder: str = field(default="", compare=False)
+    """Who sees to that batch, for people; empty where nobody alive does."""
 
 
 @dataclass(frozen=True)

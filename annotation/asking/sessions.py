@@ -55,23 +55,23 @@ async def asking(want: Caption, book_url: Url, spool: Path) -> AsyncIterator[Ask
     async with opened(want.provider, want.base_url, want.timeout_s, limiter.told) as provider:
         book = Ledger(book_url)
         cap = round(want.budget_usd * USD)
+        online = Asker(provider, book, cost, cap, limiter=limiter, token_cap=want.budget_tokens)
+        batches = interface(provider)
         try:
+            if batches is None:
+                yield online
+                return
             batched = BatchAsker(
-                provider, book, cost.batched, cap, token_cap=want.budget_tokens, interface=interface(provider),
-                spool=spool,
+                provider, book, cost.batched, cap, token_cap=want.budget_tokens, interface=batches, spool=spool,
             )  # fmt: skip
-            if want.batch and batched.interface is not None:
+            with batchbook.tended(book):
                 try:
-                    yield batched
+                    if not want.batch:
+                        await batched.withdraw()
+                        online.reclaim = batched.withdraw
+                    yield batched if want.batch else online
                 finally:
                     await batched.close()
-            else:
-                if batched.interface is not None and batchbook.mine(book, provider.name, provider.where):
-                    try:
-                        await batched.withdraw()
-                    finally:
-                        await batched.close()
-                yield Asker(provider, book, cost, cap, limiter=limiter, token_cap=want.budget_tokens)
         finally:
             book.close()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from annotation.asking import batchbook, batches, tables
+from annotation.asking import batchbook, batches, owners, tables
 from annotation.asking.ask import Asker, OverBudget, Paid
 from annotation.asking.batches import BatchAsker, Waiting
 from annotation.asking.ledger import Ledger
@@ -249,6 +249,122 @@ def test_two_builds_at_once_share_a_batch(book: Ledger, tmp_path: Path) -> None:
         assert len(server.requests) == 8
     assert one == two[::-1]
     assert all(isinstance(f, Paid) for f in one)
+
+
+def test_a_living_build_keeps_its_batches_however_long_they_take(
+    book: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is uploaded, and the next waits for that, while another build asks the same and an online one begins."""
+    monkeypatch.setattr(owners, "LEASE_S", 0.0)
+    where, asked = str(book._engine.url), [request("openai", n) for n in range(10)]
+
+    async def three(url: str) -> list[list[Paid | Exception]]:
+        async with asker("openai", url, book, tmp_path) as a, asker("openai", url, Ledger(where), tmp_path / "b") as b:
+            assert a.interface is not None
+            a.interface.most_requests, send, others_asked = 5, a.interface.send, asyncio.Event()
+
+            async def slow(*given: Any) -> str:
+                await others_asked.wait()
+                return await send(*given)
+
+            async def late() -> list[Paid | Exception]:
+                for r in asked:
+                    with pytest.raises(Waiting):
+                        await b.ask(r, np.random.default_rng(0))
+                await b._collect()  # where it would find what a dead build left
+                async with asking(Caption(provider="openai", base_url=url, budget_usd=9), where, tmp_path / "c"):
+                    others_asked.set()
+                return await rounds(b, asked)
+
+            monkeypatch.setattr(a.interface, "send", slow)
+            first = asyncio.create_task(rounds(a, asked))
+            while [s.status for s in batchbook.submitted(book)] != ["sending"] or len(a._sending) < 2:
+                await asyncio.sleep(0.01)
+            return [await late(), await first]
+
+    with standin(lambda n, body: Reply(openai_answer())) as server:
+        one, two = asyncio.run(three(server.url))
+        assert [len(j.lines) for j in server.desk.jobs] == [5, 5]
+        assert len(server.requests) == 10
+    assert one == two and all(isinstance(f, Paid) for f in one)
+
+
+def test_a_build_on_another_machine_shows_that_it_lives(
+    book: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it goes over its samples, and nothing else becomes of its batch."""
+    monkeypatch.setattr(owners, "BEAT_S", 0.05)
+
+    def touched() -> float:
+        with book.transaction() as db:
+            return db.execute(sa.select(tables.batches.c.touched_at)).scalar_one()
+
+    async def silent(url: str) -> None:
+        want = Caption(provider="openai", model="gpt-4o", base_url=url, budget_usd=9, batch=True)
+        async with asking(want, str(book._engine.url), tmp_path) as made:
+            with pytest.raises(Waiting):
+                await made.ask(request("openai", 0), np.random.default_rng(0))
+            before = touched()
+            while touched() == before:
+                await asyncio.sleep(0.01)
+
+    with standin(lambda n, body: Reply(openai_answer())) as server:
+        asyncio.run(asyncio.wait_for(silent(server.url), 60))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_submission_that_arrives_late_is_found_and_not_sent_again(
+    provider: str, book: Ledger, tmp_path: Path
+) -> None:
+    """Its confirmation is lost, and the provider lists it only at the fourth look."""
+    answer = PROVIDERS[provider][1]
+
+    def late(made: BatchAsker) -> None:
+        assert made.interface is not None
+        looks, find = iter(range(10)), made.interface.find
+
+        async def slow(name: str) -> str | None:
+            return await find(name) if next(looks) > 2 else None
+
+        made.interface.find = slow  # type: ignore[method-assign]
+
+    with standin(lambda n, body: Reply(answer())) as server:
+        server.desk.drops = 1
+        found = run(provider, server, book, tmp_path, change=late)
+        assert (len(server.requests), len(server.desk.jobs)) == (6, 1)
+    assert all(isinstance(f, Paid) for f in found)
+
+
+def test_an_online_build_takes_over_a_batch_whose_build_is_stopped_meanwhile(
+    book: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until then it waits for it, and says so once."""
+    monkeypatch.setattr("annotation.asking.ask.POLL_S", 0.01)
+    where = str(book._engine.url)
+
+    async def stopped(url: str) -> list[Paid]:
+        want = Caption(provider="openai", model="gpt-4o", base_url=url, budget_usd=9)
+        async with asker("openai", url, book, tmp_path) as batched:
+            for n in range(6):
+                with pytest.raises(Waiting):
+                    await batched.ask(request("openai", n), np.random.default_rng(0))
+            batched._dispatch(next(iter(batched._filling.values())))
+            await asyncio.gather(*batched._sending)
+            async with asking(want, where, tmp_path / "online") as online:
+                asked = (online.ask(request("openai", n), np.random.default_rng(n)) for n in range(6))
+                answers = asyncio.gather(*asked)
+                await asyncio.sleep(0.3)
+                assert not answers.done()
+                await batched.close()
+                return await answers
+
+    with standin(lambda n, body: Reply(openai_answer())) as server:
+        server.desk.looks = 1000
+        found = asyncio.run(asyncio.wait_for(stopped(server.url), 60))
+        assert [r["path"] for r in server.requests] == ["batch"] * 3 + ["/chat/completions"] * 3
+    assert len(found) == 6
+    (said,) = caplog.messages
+    assert said.endswith("which has some of the questions; end that build to ask them at once")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
