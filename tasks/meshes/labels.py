@@ -112,6 +112,10 @@ def carried(name: str, shape: Shape, labels: Labels) -> tuple[Shape, NDArray[np.
     label = (distance <= sound.query(fine.vertices)[0]) & (distance <= reach)
     if not label.any():
         raise BadInput(f"{name}: no part of the mesh lies at its labelled points; give the labels of this very mesh")
+    if label.all():
+        raise BadInput(
+            f"{name}: all of the mesh lies at its labelled points; give a 0 to the sound ones on this very mesh"
+        )
     return Shape(fine.vertices, fine.faces), label.astype(np.float32)
 
 

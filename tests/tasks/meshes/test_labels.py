@@ -163,6 +163,17 @@ def test_a_missing_file_and_a_mesh_without_numbers_are_named(tmp_path: Path) -> 
         labels.read(written(tmp_path, np.array([[0.0], [1.0]])), mesh_file(tmp_path, "stl"))
 
 
+def test_a_mesh_that_is_all_defect_is_refused(tmp_path: Path) -> None:
+    """Of two bodies the larger one is kept, and it is the one that is marked from end to end."""
+    other = trimesh.creation.icosphere(subdivisions=3, radius=5.0)
+    (ball() + other).export(tmp_path / "two.obj")
+    loaded = load(tmp_path / "two.obj", "largest")
+    said = labels.read(written(tmp_path, np.array([[1]] * 642 + [[0]] * 642)), tmp_path / "two.obj")
+    there = labels.Labels(loaded.frame(said.points), said.flags, said.numbered)
+    with pytest.raises(BadInput, match=r"^ball\.txt: all of the mesh lies at its labelled points"):
+        labels.carried("ball.txt", loaded.shape, there)
+
+
 @pytest.mark.parametrize(("seen", "blind", "says"), [(0, 1, "no point with"), (1, 0, "every point with")])
 def test_labels_of_places_that_a_sensor_did_not_see_do_not_count(
     tmp_path: Path, seen: int, blind: int, says: str
