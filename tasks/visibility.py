@@ -93,6 +93,11 @@ def frames_of(spans: Iterable[Interval], frames: int) -> np.ndarray:
     return seen
 
 
+def settled(seen: np.ndarray, min_frames: int, close_gap: int) -> np.ndarray:
+    """Frames (…, frames) that show the defect as the intervals have it: short gaps closed, short intervals dropped."""
+    return np.apply_along_axis(lambda one: frames_of(intervals(one, min_frames, close_gap), len(one)), -1, seen)
+
+
 def agreement(found: np.ndarray, exact: np.ndarray) -> dict[str, int]:
     """Frames by agreement of two boolean series of equal length: tp, fp, fn, tn."""
     return {

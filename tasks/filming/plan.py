@@ -19,10 +19,11 @@ from schemas.names import VIEWS
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Planned, Row, Score, Signal, Survey, annotation
 from tasks.stage import Context, Shard, gathering, stage
+from tasks.visibility import settled
 
 BRIEF = 1 / 3
 """A defect in more than this share of a clip's frames is no longer seen briefly."""
-VERSION = 1
+VERSION = 2
 FLAGS = ("grazing", "small", "low_contrast")
 
 
@@ -46,6 +47,10 @@ class Aim:
     skip: bool
     min_pixels: float
     """A frame shows the defect when it covers so many pixels."""
+    min_frames: int
+    """Of an interval; what shows for a shorter time counts for nothing, as in the labels."""
+    close_gap: int
+    """Frames of a gap that does not end an interval."""
     clips: int
     """Of an orbit."""
     frames: int
@@ -63,6 +68,8 @@ def aim(recipe: Recipe) -> Aim:
         low_contrast_pct=want.low_contrast_pct,
         skip=want.skip,
         min_pixels=recipe.visibility.min_pixels,
+        min_frames=recipe.visibility.min_frames,
+        close_gap=recipe.visibility.close_gap,
         clips=film.clips,
         frames=film.clip_frames,
         fps=film.fps,
@@ -189,7 +196,7 @@ class Planner:
             np.array([getattr(s, name) for s in usable])[:, index]
             for name in ("pixels", "incidence_deg", "contrast_pct")
         )
-        seen = pixels >= self.aim.min_pixels
+        seen = settled(pixels >= self.aim.min_pixels, self.aim.min_frames, self.aim.close_gap)
         shown = np.asarray(seen.any(axis=-1))
         least = np.where(seen, incidence, np.inf).min(axis=-1)
         most = np.where(seen, contrast, 0.0).max(axis=-1)

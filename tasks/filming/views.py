@@ -9,9 +9,10 @@ import numpy as np
 
 from schemas.names import VIEWS
 from tasks.filming.plan import FLAGS, view
+from tasks.visibility import settled
 
 VIEW_WORDS = {
-    "never": "in no frame",
+    "never": "in no frame, or for too short a time to count",
     "briefly": "in at most a third of the frames",
     "half": "in more, but not in all",
     "always": "in every frame",
@@ -50,20 +51,17 @@ def mix(con: duckdb.DuckDBPyConnection, settings: dict[str, dict[str, Any]]) -> 
     """The mix of a release whose tables `con` reads, made with `settings`; None when nothing was planned in it."""
     if "visibility" not in settings:
         return None
-    least = float(settings["visibility"]["min_pixels"])
+    shown = settings["visibility"]
+    least = float(shown["min_pixels"])
     planned = Counter(dict(con.sql("SELECT view, count(*) FROM samples WHERE view IS NOT NULL GROUP BY 1").fetchall()))
     if not planned:
         return None
-    visible = (
-        "SELECT list_filter(m.values, v -> v >= $least) AS seen, len(m.values) AS frames "
-        "FROM signals m JOIN samples ON samples.id = m.sample WHERE m.name = 'mask_pixels'"
-    )
     got: Counter[str] = Counter()
-    for seen, frames, clips in con.execute(
-        f"SELECT len(seen), frames, count(*) FROM ({visible}) GROUP BY ALL ORDER BY ALL",  # noqa: S608
-        {"least": least},
-    ).fetchall():
-        got[VIEWS[view(np.arange(frames) < seen)]] += clips
+    masks = con.sql("SELECT m.values FROM signals m JOIN samples ON samples.id = m.sample WHERE m.name = 'mask_pixels'")
+    while batch := masks.fetchmany(1000):
+        for (pixels,) in batch:
+            seen = settled(np.array(pixels) >= least, shown["min_frames"], shown["close_gap"])
+            got[VIEWS[view(seen)]] += 1
     both = con.execute(
         "SELECT sum(len(m.values)), sum(len(list_filter(list_zip(m.values, p.values), "
         "x -> (x[1] >= $least) = (x[2] >= $least)))) FROM signals m JOIN signals p ON m.sample = p.sample "

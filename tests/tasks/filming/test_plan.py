@@ -13,6 +13,7 @@ from schemas.recipe import Recipe
 from schemas.rows import Annotation, Planned, Signal, Survey
 from tasks.filming.plan import FLAGS, Planner, aim, plan, sample_id, view
 from tasks.stage import Context, Shard
+from tasks.visibility import settled
 from tasks.workspace import Ref, Workspace
 
 EVEN = dict.fromkeys(VIEWS, 0.25)
@@ -65,6 +66,13 @@ def mix(clips: list[list[Planned]]) -> dict[str, float]:
 ])  # fmt: skip
 def test_a_view_is_named_by_its_share_of_frames(shown: int, expected: str) -> None:
     assert VIEWS[view(np.arange(12) < shown)] == expected
+
+
+def test_a_glimpse_too_short_for_an_interval_is_no_view() -> None:
+    """What the plan calls never visible has an empty list of intervals as its label, and the other way round."""
+    glimpse, gap = arc(1), arc(12, 12) & ~arc(1, 18)
+    clips = planned(recipe(), [[survey(glimpse | gap)]])
+    assert [c.view for c in clips[0]] == ["never", "always", "never"]
 
 
 def varied(count: int, candidates: int = 4, seed: int = 0) -> list[list[Survey]]:
@@ -129,7 +137,7 @@ def test_what_is_planned_is_what_the_camera_will_see(seed: int) -> None:
     move = round((clips[0].start_deg - of.start_deg) / 360 * ORBIT)
     assert [p for c in clips for p in c.pixels] == [of.pixels[(move + n) % ORBIT] for n in range(ORBIT)]
     for c in clips:
-        assert c.view == VIEWS[view(np.array(c.pixels) >= 24)]
+        assert c.view == VIEWS[view(settled(np.array(c.pixels) >= 24, 2, 1))]
         assert (c.elevation_deg, c.focal_mm, c.room) == (of.elevation_deg, of.focal_mm, of.room)
 
 
