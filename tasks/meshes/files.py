@@ -150,7 +150,9 @@ def _parts(path: Path, kind: str) -> list[Any]:
 
 def _ply_normals(metadata: dict[str, Any], count: int) -> Points | None:
     columns = metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
-    found = [np.ravel(columns[c]) for c in ("nx", "ny", "nz") if c in columns]
+    # A text file's columns come as a dictionary, a binary one's as an array with named fields.
+    names = columns.dtype.names if isinstance(columns, np.ndarray) else columns
+    found = [np.ravel(columns[c]) for c in ("nx", "ny", "nz") if c in names]
     return np.stack(found, axis=1).astype(np.float64) if [len(f) for f in found] == [count] * 3 else None
 
 

@@ -190,6 +190,21 @@ def test_what_a_short_file_stands_for_is_counted_before_it_is_made(
         load(tmp_path / name)
 
 
+@pytest.mark.parametrize("data", ["ascii", "binary_little_endian"])
+@pytest.mark.parametrize("names", ["xyz", ["x", "y", "z", "nx", "ny", "nz"]])
+def test_a_ply_file_without_faces_is_points_with_their_normals_if_it_has_them(
+    tmp_path: Path, data: str, names: list[str]
+) -> None:
+    rows = np.random.default_rng(0).random((50, len(names))).astype("<f4")
+    head = f"ply\nformat {data} 1.0\nelement vertex 50\n" + "".join(f"property float {n}\n" for n in names)
+    text = "\n".join(" ".join(map(str, row)) for row in rows.tolist()).encode()
+    (tmp_path / "scan.ply").write_bytes(head.encode() + b"end_header\n" + (text if data == "ascii" else rows.tobytes()))
+    content = files.read(tmp_path / "scan.ply")
+    assert content.vertices == pytest.approx(rows[:, :3]) and not len(content.faces)
+    assert (content.normals is None) == (len(names) == 3)
+    assert content.normals is None or content.normals == pytest.approx(rows[:, 3:])
+
+
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
