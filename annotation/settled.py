@@ -1,8 +1,9 @@
 """The embedded Sentence-BERT when nothing more is learned: the same sums in fewer steps.
 
-The word pieces of all texts lie one after the other and nothing fills up: what a text comes to does not depend on what
-is read beside it. Query, key and value are one product, the weights are laid out once for this processor, and a
-product's activation is applied while its numbers are at hand.
+The word pieces of all texts lie one after the other and no text is filled up: what one comes to does not depend on what
+is read beside it. Only their whole number is made a round one, behind the last text. Query, key and value are one
+product, the weights are laid out once for this processor, and a product's activation is applied while its numbers are
+at hand.
 """
 
 from collections import Counter
@@ -16,6 +17,9 @@ from torch.nn import functional
 
 Alike = list[tuple[int, int]]
 """(n, k), shortest first: n texts of k word pieces each. In this order their pieces lie."""
+WHOLE = 32
+"""Word pieces are filled up to a multiple of this: for every number of rows that it meets, a product makes kernels of
+its own and keeps them, which came to hundreds of MB."""
 
 
 def by_length(ids: Sequence[Sequence[int]]) -> tuple[list[int], Alike]:
@@ -25,15 +29,21 @@ def by_length(ids: Sequence[Sequence[int]]) -> tuple[list[int], Alike]:
 
 
 def apart(flat: torch.Tensor, alike: Alike) -> Iterator[torch.Tensor]:
-    """(pieces, width) -> (n, k, width) of the texts of each length."""
-    for (n, k), some in zip(alike, flat.split([n * k for n, k in alike]), strict=True):
+    """(pieces, width) -> (n, k, width) of the texts of each length; what is no text's is left out."""
+    for (n, k), some in zip(alike, flat[: owned(alike)].split([n * k for n, k in alike]), strict=True):
         yield some.view(n, k, -1)
+
+
+def owned(alike: Alike) -> int:
+    """Word pieces that are some text's; behind them are those that fill up."""
+    return sum(n * k for n, k in alike)
 
 
 def looked_up(embeddings: nn.Module, ids: Sequence[int], alike: Alike) -> torch.Tensor:
     """Word pieces as the first layer gets them, (pieces, width)."""
-    pieces = torch.tensor(ids)[None]
-    places = torch.cat([torch.arange(k).repeat(n) for n, k in alike])[None]
+    filling = [0] * (-len(ids) % WHOLE)
+    pieces = torch.tensor([*ids, *filling])[None]
+    places = torch.cat([*(torch.arange(k).repeat(n) for n, k in alike), torch.tensor(filling, dtype=torch.long)])[None]
     vectors: torch.Tensor = embeddings(input_ids=pieces, position_ids=places, token_type_ids=torch.zeros_like(pieces))
     return vectors[0]
 
@@ -78,7 +88,8 @@ class Layer:
         self.narrow, self.last = Product(layer.output.dense), layer.output.LayerNorm
 
     def __call__(self, hidden: torch.Tensor, alike: Alike) -> torch.Tensor:
-        seen = torch.cat([self._seen(some) for some in apart(self.asked(hidden), alike)])
+        filling = hidden[owned(alike) :]
+        seen = torch.cat([*(self._seen(some) for some in apart(self.asked(hidden), alike)), filling])
         hidden = self.first(self.attended(seen) + hidden)
         after: torch.Tensor = self.last(self.narrow(self.wide(hidden)) + hidden)
         return after

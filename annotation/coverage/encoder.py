@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from annotation.coverage.wording import Clause
 from annotation.diversity import EMBEDDED, _load
-from annotation.settled import Layer, Product, apart, beside, by_length, looked_up
+from annotation.settled import Layer, Product, apart, beside, by_length, looked_up, owned
 
 RANK = 2
 SCALE = 4.0
@@ -109,8 +109,10 @@ class Settled:
         for layer in self.lower:
             hidden = layer(hidden, alike)
         if self.marked is not None:
-            marks = [_marks(clauses[n], np.array(offsets[n]), len(self.marked)) for n in order]
-            hidden = hidden + torch.from_numpy(np.concatenate(marks)) @ self.marked
+            marks = np.zeros((len(hidden), len(self.marked)), np.float32)
+            found = [_marks(clauses[n], np.array(offsets[n]), len(self.marked)) for n in order]
+            marks[: owned(alike)] = np.concatenate(found)
+            hidden = hidden + torch.from_numpy(marks) @ self.marked
         for layer in self.upper:
             hidden = layer(hidden, alike)
         return beside((_told(*some.chunk(3, -1)) for some in apart(self.heads(hidden), alike)), order)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import BertConfig
+from transformers.models.bert.modeling_bert import BertEmbeddings
 
 from annotation.coverage import marked
 from annotation.coverage.encoder import Settled
 from annotation.coverage.understanding import reader
 from annotation.diversity import EMBEDDED, _load, sentence_encoder
-from annotation.settled import Product, apart, beside, by_length
+from annotation.settled import WHOLE, Product, apart, beside, by_length, looked_up
 
 TEXTS = [
     "A dent.",
@@ -26,6 +28,21 @@ def test_texts_of_one_length_lie_side_by_side_and_come_back_in_their_order() -> 
     assert (order, alike) == ([1, 3, 0, 2], [(2, 1), (2, 3)])
     flat = torch.tensor([[1.0], [2.0], [7.0], [7.0], [7.0], [8.0], [8.0], [8.0]])
     assert beside((some.sum(1) for some in apart(flat, alike)), order).tolist() == [[21.0], [1.0], [24.0], [2.0]]
+
+
+def test_the_rows_that_products_meet_are_few_and_a_text_s_own_stay_first() -> None:
+    """Kernels are made, and kept, for every number of rows."""
+    embeddings = BertEmbeddings(BertConfig(vocab_size=50, hidden_size=8, max_position_embeddings=40)).eval()
+    numbers = set()
+    with torch.inference_mode():
+        for n in range(1, 4 * WHOLE):
+            ids = [[1 + n % 40] * (1 + n % 3)] * n
+            _, alike = by_length(ids)
+            flat = looked_up(embeddings, [piece for text in ids for piece in text], alike)
+            numbers.add(len(flat))
+            (some,) = apart(flat, alike)
+            assert some.shape == (n, len(ids[0]), 8) and torch.equal(some[0], some[-1])
+    assert len(numbers) <= 3 * 4
 
 
 @pytest.mark.parametrize("gelu", [False, True])
