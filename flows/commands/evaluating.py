@@ -9,6 +9,9 @@ import typer
 
 from flows.commands.output import ReleasePath, emit, say, table
 
+SHOWN = 8
+"""Reasons for answers that were not read."""
+
 
 def evaluate(
     release_dir: ReleasePath,
@@ -52,10 +55,17 @@ def evaluate(
             scoreboard.rows(result),
         ),
         *(table(f"\nBy {facet.replace('_', ' ')}", rows) for facet, rows in scoreboard.breakdown(result)),
-        *(
-            [f"\nnot read, or refused: {'; '.join(f'{why} ({n})' for why, n in result.why.items())}"]
-            if result.why
-            else ()
-        ),
+        *([table("\nNot read, or refused", _unread(result.why))] if result.why else ()),
         f"\nanswers cost {result.cost_usd:.4f} USD\nresults in {os.path.relpath(result.folder)}",
     )
+
+
+def _unread(why: dict[str, list[str]]) -> list[dict[str, str]]:
+    """The commonest reasons, each with the first clip that it holds for."""
+    found = [
+        {"reason": reason, "clips": f"{len(clips):,}", "such as": clips[0]}
+        for reason, clips in list(why.items())[:SHOWN]
+    ]
+    if len(why) > SHOWN:
+        found.append({"reason": f"{len(why) - SHOWN} more reasons, in scores.json", "clips": "", "such as": ""})
+    return found

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,8 +54,8 @@ class Result:
     """Of the best answers that look at nothing, learned from train; None where there is no train split."""
     constant: dict[str, Any]
     """Those answers; for q4, None stands for the whole clip."""
-    why: dict[str, int]
-    """The commonest reasons for answers that could not be read, or were refused."""
+    why: dict[str, list[str]]
+    """Reasons for answers that could not be read, or were refused, and the clips of each; the commonest first."""
     level: float
     """Of the confidence intervals, whose clusters are object instances."""
     limit: int | None
@@ -117,7 +117,14 @@ def evaluate(
         assert answers is not None
         file = answers
         entries = from_file(answers, {i.sample for i in taken.items}, _others(release, taken), name, prompt)
-        say(f"{answers.name}: has answers for {len(entries)} of {len(taken.items)} clips; none counts as invalid")
+        if not entries:
+            raise CallError(
+                f"--answers {answers}: has no answer to any of the {len(taken.items)} clips of {taken.protocol} "
+                f"{taken.split}; name another split, or give answers to these"
+            )
+        missing = len(taken.items) - len(entries)
+        rest = f"; those without one count as invalid: {missing}" if missing else ""
+        say(f"{answers.name}: has answers for {len(entries)} of {len(taken.items)} clips{rest}")
     result = scored(release, taken, entries, name, prompt, limit, who.settings if who else {}, file, folder)
     write_atomic(folder / "scores.json", json.dumps(plain(result), indent=1) + "\n")
     return result
@@ -187,8 +194,10 @@ def from_file(file: Path, wanted: set[str], others: set[str], model: str, prompt
     found: dict[str, Entry] = {}
     try:
         lines = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as e:
-        raise CallError(f"--answers {file}: cannot be read ({e}); give a JSONL file") from None
+    except OSError as e:
+        raise CallError(f"--answers {file}: cannot be read ({e.strerror}); give a JSONL file") from None
+    except UnicodeDecodeError:
+        raise CallError(f"--answers {file}: is not UTF-8; give a JSONL file") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -205,7 +214,7 @@ def from_file(file: Path, wanted: set[str], others: set[str], model: str, prompt
         if sample in others:
             continue
         if sample not in wanted:
-            raise CallError(f"{where}: the release has no clip {sample!r:.60}")
+            raise CallError(f"{where}: the release has no clip {sample!r:.60}; take the line out, or name its release")
         if sample in found:
             raise CallError(f"{where}: a second answer for {sample}; leave one")
         found[sample] = Entry(
@@ -244,7 +253,10 @@ def scored(
     grades = np.array([[grade(k, r[k], i.truth[k]) for k in keys] for i, r in zip(items, said, strict=True)])
     train = _train(release, taken, prompt)
     group_of = {i.object: i.object_group for i in (*items, *train)}
-    reasons = Counter(r.why for each in said for r in {r.why: r for r in each.values()}.values() if r.why)
+    reasons = defaultdict(list)
+    for item, each in zip(items, said, strict=True):
+        for why in dict.fromkeys(r.why for r in each.values() if r.why):
+            reasons[why].append(item.sample)
     return Result(
         protocol=PROTOCOLS[0],
         release=taken.release,
@@ -262,7 +274,7 @@ def scored(
         by={facet: _by(items, grades, value) for facet, value in FACETS.items()},
         baseline=_scores(items, exam.baseline(train, items)) if train else None,
         constant=exam.constant(train) if train else {},
-        why=dict(sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))[:5]),
+        why=dict(sorted(reasons.items(), key=lambda entry: (-len(entry[1]), entry[0]))),
         level=LEVEL,
         limit=limit,
         versions=sorted({e.version for e in entries.values() if e.version}),

@@ -64,7 +64,7 @@ def of(folder: Path, protocol: str | None, split: str) -> Exam:
     """
     tables = folder / "manifest"
     if not tables.is_dir():
-        raise CallError(f"{folder}: no release; it has no manifest/")
+        raise CallError(f"{folder}: no release, it has no manifest/; give the folder that `defectory release` named")
     try:
         about = manifest.metadata(tables / "samples.parquet")
         wanted = protocol or about["protocol"]

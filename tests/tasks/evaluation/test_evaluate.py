@@ -119,7 +119,15 @@ def test_what_is_missing_invalid_or_refused_counts_as_wrong(folder: Path, tmp_pa
     assert result.outcomes["q2"] == {"answered": n - 3, "invalid": 2, "refused": 1}
     assert shares(result)["q1"] == round((n - 2) / n, 6)
     assert shares(result)["q2"] == round((n - 3) / n, 6)
-    assert result.why["there is no answer for this clip"] == 1
+    assert result.why["there is no answer for this clip"] == [found[2].sample]
+
+
+def test_a_file_without_an_answer_to_the_split_is_not_scored_as_all_wrong(folder: Path, tmp_path: Path) -> None:
+    others = {i.sample: right(i) for i in items(folder, "train")}
+    for name, answers in (("empty", {}), ("others", others)):
+        file = write(tmp_path / f"{name}.jsonl", answers)
+        with pytest.raises(CallError, match=rf"{name}.jsonl: has no answer to any of the \d+ clips of standard test"):
+            evaluate(folder, "mmviad", split_protocol="standard", answers=file)
 
 
 def test_a_model_with_faults_on_the_way(folder: Path) -> None:
@@ -351,7 +359,7 @@ def test_wrong_calls(folder: Path, options: dict[str, Any], says: str) -> None:
 def test_wrong_protocol_and_folder(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CallError, match="--protocol steel: not known; there is mmviad"):
         evaluate(folder, "steel", model="openai:gpt-4o")
-    with pytest.raises(CallError, match="no release; it has no manifest/"):
+    with pytest.raises(CallError, match="no release, it has no manifest/; give the folder"):
         evaluate(tmp_path, "mmviad", model="openai:gpt-4o")
 
 
@@ -386,7 +394,7 @@ def test_a_release_that_calls_itself_a_path_is_written_about_beside_it(folder: P
     table = pq.read_table(file)
     about = {**table.schema.metadata, b"defectory.dataset": str(tmp_path / "elsewhere" / "x").encode()}
     pq.write_table(table.replace_schema_metadata(about), file)
-    answers = write(tmp_path / "x.jsonl", {})
+    answers = write(tmp_path / "x.jsonl", {i.sample: GOOD for i in items(folder, "test")})
     result = evaluate(folder, "mmviad", split_protocol="standard", answers=answers)
     assert result.folder.is_relative_to(folder.parent / "evaluations")
     assert not (tmp_path / "elsewhere").exists()
