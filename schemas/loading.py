@@ -3,6 +3,7 @@
 import difflib
 import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ from schemas.objects import MESH_SUFFIXES, ObjectSpec
 from schemas.recipe import Recipe
 from schemas.section import Section
 from schemas.sources import SourceSpec
+
+PATTERNS = {
+    r"^[a-z0-9][a-z0-9-]{0,40}$": "write up to 41 small letters, digits and hyphens, such as `my-parts`",
+    r"^[a-z0-9][a-z0-9_-]{0,40}$": "write up to 41 small letters, digits, hyphens and underscores, such as `my-parts`",
+    r"^\d+\.\d+\.\d+$": "write three numbers, such as 1.0.0",
+}
+"""What names have to look like, in words."""
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -89,9 +97,25 @@ def _sentence(error: ValidationError) -> str:
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
         return f"`{path}` is not a known key; {hint}"
-    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
-    shown = "" if first["type"] in ("missing", REFUSED) else f", not {masked(repr(first['input'])):.80}"
-    return f"`{path or 'recipe'}`: {first['msg'].removeprefix('Value error, ')}{shown}{more}"
+    others = error.error_count() - 1
+    more = f" ({others} more {'problem' if others == 1 else 'problems'})" if others else ""
+    return f"`{path or 'recipe'}`: {_wrong(first)}{more}"
+
+
+def _wrong(found: Any) -> str:
+    """What is wrong with a value. `found` is what pydantic says of it."""
+    kind, said, value = found["type"], found["msg"].removeprefix("Value error, "), masked(repr(found["input"]))
+    if kind in ("missing", "value_error", REFUSED):  # such a sentence names the value where that helps
+        return str(said)
+    if kind == "tuple_type":
+        return f"a list is wanted, not {value:.80}"
+    if kind == "literal_error":
+        names = re.findall(r"'([^']*)'", found["ctx"]["expected"])
+        if near := difflib.get_close_matches(str(found["input"]), names, n=1):
+            return f"{value:.80} is not known; did you mean `{near[0]}`?"
+    if kind == "string_pattern_mismatch" and (rule := PATTERNS.get(found["ctx"]["pattern"])):
+        return f"{value:.80} does not do; {rule}"
+    return f"{said}, not {value:.80}"
 
 
 def _section_type(section: Any, name: str) -> Any:

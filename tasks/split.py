@@ -134,7 +134,7 @@ def split(shard: Shard, ctx: Context) -> Iterator[Row]:
     want: SplitSettings = ctx.settings
     samples = list(ctx.rows(Sample))
     if not samples:
-        raise DefectoryError("split: no sample is left to split; see the rejects of the earlier stages")
+        raise DefectoryError("split: all was rejected and no sample is left; `defectory status` says why")
     groups = list(ctx.rows(Group))
     for protocol in sorted(want.protocols):
         try:

@@ -56,7 +56,7 @@ def cut_planned(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
             yield Shard(key, items=(wanted[key], Take(**orbit, clips=tuple((p.clip, p.view) for p in kept))))
 
 
-@stage(version=5, writes=("media", "samples", "annotations", "signals"), settings=rendering, cut=cut_planned)
+@stage(version=6, writes=("media", "samples", "annotations", "signals"), settings=rendering, cut=cut_planned)
 def render(shard: Shard, ctx: Context) -> Iterator[Row]:
     """The chosen clips of one instance, unmarked and, with a defect, marked, and the labels that are known."""
     instance, take = shard.items

@@ -74,6 +74,12 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
         (MINIMAL + "render: {environments: [moon]}", "moon: neither an .hdr or .exr file nor one of city-asphalt"),
         (MINIMAL + "render: {environments: [{name: x, sky: city, floor: lava}]}", "no floor of that name"),
         (MINIMAL + "plan: {mix: {never: 0.5, briefly: 0.5, half: 0.5, always: 0}}", "add up to 1, not 1.5"),
+        ("dataset: My Parts", "`dataset`: 'My Parts' does not do; write up to 41 small letters"),
+        (
+            "dataset: d\nobjects: [{builtin: vase0, defects: [scrach]}]",
+            "`objects.0.defects.0`: 'scrach' is not known; did you mean `scratch`?",
+        ),
+        ("dataset: d\nobjects: {builtin: vase0}", "`objects`: a list is wanted, not {'builtin': 'vase0'}"),
         (MINIMAL + "split: {protocols: [unseen]}", "which is not among `protocols`"),
         (MINIMAL + "caption: {class_text: {refine: true}}", "asks a model, which `measured` is not; name another"),
         ("dataset: [", "not valid YAML"),
