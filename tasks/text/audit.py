@@ -4,6 +4,7 @@ A line is a JSON object with `text`, and if there are any `id`, `image`, `mask` 
 and `class`. Nothing is asked of anybody; lines are read one after another and memory does not grow with them.
 """
 
+import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ AT_ONCE = 64
 COVERAGE_WEIGHT = 0.6
 """S = 0.6 * covered / 5 + 0.4 * D (SteelDefectX)."""
 NO_DEFECT = "none"
+KEYS = ("id", "text", "image", "mask", "class")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class _Line:
     mask: str
     defect: str
     problem: str = ""
+    """Why it cannot be read, where it has no text; otherwise what may be amiss."""
 
     @property
     def group(self) -> str:
@@ -147,7 +150,14 @@ def _line(number: int, raw: bytes) -> _Line:
         if not isinstance(said.get(key) or "", str):
             return _bad(number, f"has a `{key}` that is no text; give a file's name or a class", *about)
     image, mask, defect = (said.get(key) or "" for key in ("image", "mask", "class"))
-    return _Line(number, said.get("id"), text, image, mask, defect)
+    return _Line(number, said.get("id"), text, image, mask, defect, _misspelt(said))
+
+
+def _misspelt(said: dict[str, Any]) -> str:
+    """Keys that a line may well want to have and has not: what goes by another name is not looked at."""
+    missing = [key for key in KEYS if key not in said]
+    near = {key: difflib.get_close_matches(key, missing, n=1, cutoff=0.8) for key in said.keys() - set(KEYS)}
+    return ". ".join(f"has a key `{key:.40}` in place of `{meant[0]}`" for key, meant in sorted(near.items()) if meant)
 
 
 def _audited(groups: list[list[_Line]], folder: Path, encode: Encode) -> Iterator[Audited]:
@@ -171,9 +181,9 @@ def _unread(line: _Line) -> Audited:
 
 
 def _checked(line: _Line, folder: Path, bits: dict[str, bool], diverse: float) -> Audited:
-    seen, problems = None, []
+    seen, problems = None, [line.problem] if line.problem else []
     if not english(line.text):
-        problems.append("is not in English, so what it covers and claims is not read; translate it")
+        problems.append("does not look English, so the bits and claims are not to be relied on; translate it")
     if line.defect not in ("", NO_DEFECT) and family_of(line.defect) is None:
         problems.append(f"class {line.defect:.100} is unknown, so type and depth cannot be checked; name it otherwise")
     if line.mask and not line.image:

@@ -54,6 +54,13 @@ GOOD = {
 }
 
 
+def test_a_misspelt_key_is_pointed_out_and_the_text_is_scored(folder: Path) -> None:
+    misspelt = {"id": 1, "text": GOOD["text"], "imgae": "a.png", "msk": "m.png", "class_id": 3, "source": "web"}
+    line = next(task.audit(written(folder, misspelt), never))
+    assert line.problem == "has a key `imgae` in place of `image`. has a key `msk` in place of `mask`"
+    assert line.covers["location"] and line.score is not None
+
+
 def test_a_line_is_scored_and_its_claims_are_checked(folder: Path) -> None:
     line = next(task.audit(written(folder, GOOD), never))
     assert line.problem == ""
@@ -165,7 +172,7 @@ def test_a_class_that_is_not_known_is_told(folder: Path) -> None:
 
 def test_another_language_is_told(folder: Path) -> None:
     line = next(task.audit(written(folder, {"text": "Ein dünner, dunkler Kratzer liegt oben links."}), never))
-    assert line.problem == "is not in English, so what it covers and claims is not read; translate it"
+    assert line.problem == "does not look English, so the bits and claims are not to be relied on; translate it"
 
 
 @pytest.mark.parametrize("known", [7, "7", None, 1.5, {"a": [1]}, True])
