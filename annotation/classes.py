@@ -173,7 +173,10 @@ async def refined(
     }
     notes = [note for answers in said.values() for note in diverse(answers, want.max_similarity, encode)]
     if not notes:
-        raise BadInput(f"class {label}: {asker.provider.name} {model} gave no usable answer; try another model")
+        who = f"class {label}: {asker.provider.name} {model}"
+        if paid and all(p.answer.finish == "length" for p in paid):
+            raise BadInput(f"{who} came to the limit of {want.max_tokens} tokens every time; raise caption.max_tokens")
+        raise BadInput(f"{who} gave no usable answer; try another model")
     ours = [f"- ours: {phrase}" for phrase in (*base.attributes, *base.causes)]
     joined = "\n".join([*ours, *(f"- {note}" for note in notes)])
     merged = await asker.ask(request("class-merge", 0, MERGED, joined), streams[-1])

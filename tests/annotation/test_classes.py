@@ -132,6 +132,15 @@ def test_a_merge_into_nothing_is_a_reason(tmp_path) -> None:
         refined(Said(json.dumps({"attributes": [], "causes": []})), tmp_path)
 
 
+def test_a_model_that_thinks_up_to_its_limit_is_told_from_one_that_has_nothing_to_say(tmp_path) -> None:
+    class Thinking(Said):
+        async def answer(self, request: Request) -> Answer:
+            return Answer("", "length", "m-1")
+
+    with pytest.raises(BadInput, match="class crazing: openai m came to the limit of 300 tokens .* raise caption.max_"):
+        refined(Thinking(""), tmp_path)
+
+
 def test_a_person_is_heard_before_the_file_and_the_file_before_a_model() -> None:
     file = classes.written(classes.load("steeldefectx"), "crazing")
     values = {k: getattr(file, k) for k in file.__dataclass_fields__}
