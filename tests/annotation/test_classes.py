@@ -137,7 +137,7 @@ def test_a_model_that_thinks_up_to_its_limit_is_told_from_one_that_has_nothing_t
         async def answer(self, request: Request) -> Answer:
             return Answer("", "length", "m-1")
 
-    with pytest.raises(BadInput, match=r"class crazing: openai m came to the limit of 300 tokens .* raise caption.max_"):
+    with pytest.raises(BadInput, match=r"openai m came to the limit of 300 tokens .* raise caption.max_tokens"):
         refined(Thinking(""), tmp_path)
 
 
