@@ -1,8 +1,9 @@
 """The clauses of a measured description: each states one side of the defect in one of several wordings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from annotation.measuring.attributes import POSITIONS, Attributes
+from annotation.measuring.attributes import POSITIONS, SEEN, Attributes, direction_of, parts_of
 from annotation.measuring.measure import Region
 from annotation.measuring.wording import COUNTS, Pick, a, family, noun, runs
 from annotation.models.providers import Evidence
@@ -15,6 +16,9 @@ SIZES = (
     (2.0, ("very large", "extensive")),
 )
 """Words for a share of the picture below each limit."""
+
+VAGUE = 1.6
+"""Most times by which the ends of a measure may differ that is said as one figure."""
 
 UNEVEN = 7.0
 """Range of L* inside the region from which on light and dark parts are plainly seen."""
@@ -35,6 +39,14 @@ WAYS = {
     "falling": ("diagonally, falling to the right", "obliquely, from the upper left to the lower right"),
     "none": ("",),
 }
+
+PIECES = {"round": "roundish", "oval": "oval", "elongated": "elongated", "linear": "line-like"}
+
+FEW = 6
+"""More pieces of an uncertain number are many."""
+
+FAINTER = ("Fainter marks near it may belong to it", "Fainter traces beside it may be part of it", "")
+"""Where a laxer estimate finds more pieces."""
 
 RELIEF: dict[str, tuple[str, ...]] = {
     "bulge": ("is raised above the surface", "rises out of the surface", "stands proud of the surface"),
@@ -69,24 +81,41 @@ class Clauses:
 
     @property
     def noun(self) -> str:
-        return noun(self.evidence.defect)[0]
+        return noun(self.evidence.defect, self.scattered)[0]
 
     @property
     def short(self) -> str:
-        return noun(self.evidence.defect)[1]
+        return noun(self.evidence.defect, self.scattered)[1]
 
     @property
     def object(self) -> str:
         return self.evidence.object.replace("_", " ") or "part"
 
+    def ends(self, of: Callable[[Region], float]) -> tuple[float, float]:
+        """What a measure may be, from the least to the most; the same twice where the mask was given."""
+        found = [of(seen) for seen in (self.seen, *self.is_.otherwise)]
+        return min(found), max(found)
+
+    def steady(self, of: Callable[[Region], float]) -> bool:
+        least, most = self.ends(of)
+        return most <= VAGUE * least
+
+    @property
+    def narrow(self) -> bool:
+        return self.seen.elongation >= 4 and self.seen.breadth < 0.06 * max(self.evidence.picture.shape[:2])
+
+    @property
+    def interrupted(self) -> bool:
+        """One line with gaps, as far as an estimate can tell: where a line fades, an estimate breaks it."""
+        return bool(self.is_.otherwise) and self.seen.parts > 1 and self.narrow
+
     @property
     def scattered(self) -> bool:
-        return self.seen.parts > 1
+        return self.seen.parts > 1 and not self.interrupted
 
     @property
     def line(self) -> bool:
-        narrow = self.seen.breadth < 0.06 * max(self.evidence.picture.shape[:2])
-        return self.seen.elongation >= 4 and narrow and not self.scattered
+        return self.narrow and not self.scattered
 
     def size_adjective(self) -> str:
         s = self.seen
@@ -101,15 +130,19 @@ class Clauses:
 
     def shape_adjective(self) -> str:
         s, pick = self.seen, self.pick
-        if self.scattered:
+        whole = not self.scattered or not self.is_.sure(lambda s: s.parts > 1)
+        if not whole:
             return pick(("patchy", "broken-up"))
+        if self.scattered or not self.is_.shaped:
+            return pick(("ill-defined", "irregular"))
         if self.line and self.is_.shape != "curved":
             return pick(("line-like", "straight" if s.bend < 0.03 else "elongated", "streak-like"))
         return pick(SHAPES[self.is_.shape])
 
     def direction(self) -> str:
         """Where the long axis points; empty for what has none or is in pieces."""
-        return "" if self.scattered else self.pick(WAYS[self.is_.direction])
+        told = not self.scattered and self.is_.sure(direction_of)
+        return self.pick(WAYS[self.is_.direction]) if told else ""
 
     def shape_clause(self) -> str:
         way, looks = self.direction(), self.shape_adjective()
@@ -118,6 +151,12 @@ class Clauses:
 
     def percent(self) -> str:
         share = 100 * self.seen.share
+        low, high = self.ends(lambda s: 100 * s.share)
+        least, most = tidy(low), tidy(high)
+        if high > 4 * low:
+            return f"perhaps {tidy(share)}%"
+        if high > VAGUE * low and least != most:
+            return self.pick((f"between {least}% and {most}%", f"somewhere between {least}% and {most}%"))
         if share < 0.1:
             return self.pick(("less than 0.1%", "not even a thousandth"))
         if share < 1:
@@ -136,7 +175,8 @@ class Clauses:
     def size_clause(self) -> str:
         facts, options = self.evidence.facts, []
         options.append(f"covers {self.percent()} of the {self.pick(('picture', 'frame', 'image'))}")
-        options.append(f"is {self.extent()}")
+        if self.steady(lambda s: s.length):
+            options.append(f"is {self.extent()}")
         if facts is not None and facts.extent_pct >= 0.5:
             options.append(f"measures about {facts.extent_pct:.0f}% of the {self.object}'s longest side")
         return self.pick(options)
@@ -160,30 +200,32 @@ class Clauses:
         picture = pick(("picture", "frame", "image"))
         rows = [sum(s.shares[3 * n : 3 * n + 3]) for n in range(3)]
         columns = [sum(s.shares[n::3]) for n in range(3)]
-        if s.wide > 0.6 and s.tall > 0.6:
+        everywhere = s.wide > 0.6 and s.tall > 0.6
+        if everywhere and (s.parts == 1 or sum(share >= 0.04 for share in s.shares) >= 5):
             return f"across most of the {picture}"
-        if s.wide > 0.6:
+        if s.wide > 0.6 and not everywhere:
             part = ("upper", "middle", "lower")[rows.index(max(rows))]
             return f"across the {part} part of the {picture}" if max(rows) >= 0.5 else f"right across the {picture}"
-        if s.tall > 0.6:
+        if s.tall > 0.6 and not everywhere:
             part = ("left", "middle", "right")[columns.index(max(columns))]
             return f"along the {part} part of the {picture}" if max(columns) >= 0.5 else f"down the whole {picture}"
         cell = self.is_.position
+        near = "" if self.is_.sure(lambda s: s.shares.index(max(s.shares))) else pick(("roughly ", "more or less "))
         if max(s.shares) < 0.5:
             first, second = sorted(range(9), key=lambda n: (-round(s.shares[n], 3), n))[:2]
             one, other = (c if c != "centre" else "middle" for c in (POSITIONS[first], POSITIONS[second]))
-            return pick((f"between the {one} and the {other} of the {picture}",
+            return pick((f"{near}between the {one} and the {other} of the {picture}",
                          f"partly in the {one}, partly in the {other} of the {picture}"))  # fmt: skip
         if cell == "centre":
-            return pick((f"in the centre of the {picture}", f"near the middle of the {picture}"))
+            return pick((f"{near}in the centre of the {picture}", f"{near}near the middle of the {picture}"))
         if cell in ("left", "right"):
             return pick(
                 (
-                    f"on the {cell} side of the {picture}, at mid-height",
-                    f"in the {cell} third of the {picture}, halfway up",
+                    f"{near}on the {cell} side of the {picture}, at mid-height",
+                    f"{near}in the {cell} third of the {picture}, halfway up",
                 )
             )
-        return pick((f"in the {cell} of the {picture}", f"in the {cell} part of the {picture}"))
+        return pick((f"{near}in the {cell} of the {picture}", f"{near}in the {cell} part of the {picture}"))
 
     def location_clause(self) -> str:
         return f"{self.pick(('lies', 'is found', 'is seen', 'can be seen'))} {self.place()}"
@@ -211,10 +253,13 @@ class Clauses:
             sides = (
                 pick((", though its brightness is uneven", ", with lighter and darker areas in it")) if uneven else ""
             )
-            return f"is {tone} than {around}{sides}"
+            looks = "is" if self.is_.sure(lambda s: (s.lighter >= SEEN) - (s.lighter <= -SEEN)) else "seems"
+            return f"{looks} {tone} than {around}{sides}"
         if uneven:
             return pick(
                 (f"is on the whole as bright as {around}, but has a lighter and a darker part",
+                 f"is lighter than {around} in some places and darker in others",
+                 f"shows lighter and darker shades, and on average is as bright as {around}",
                  f"stands out by its shading, although its mean brightness equals that of {around}")
             )  # fmt: skip
         if s.chroma > 10:
@@ -224,14 +269,30 @@ class Clauses:
         )
 
     def pieces(self) -> str:
-        """A sentence of its own where more than one piece is visible."""
-        if self.is_.number < 2:
-            return ""
-        count = COUNTS.get(self.is_.number, "many")
-        looks = {"round": "roundish", "oval": "oval", "elongated": "elongated", "linear": "line-like"}[self.is_.shape]
-        ways = [f" that {runs(self.is_.shape)[1]} {way}" for way in WAYS[self.is_.direction] if way] or [""]
-        parts = f"{count} separate, {looks} pieces{ways[0]}", f"{count} {looks} parts{ways[-1]}"
-        return self.pick((f"It is seen in {parts[0]}", f"What is visible of it falls into {parts[1]}"))
+        """A sentence of its own where more than one piece is visible, or may be."""
+        is_, pick = self.is_, self.pick
+        if self.interrupted:
+            return pick(("It seems to be interrupted in places", "Along its length it seems to have gaps"))
+        if is_.number < 2:
+            lax = is_.otherwise and is_.otherwise[-1].parts > 1
+            return pick(FAINTER) if lax else ""
+        sure = is_.sure(parts_of) and self.steady(lambda s: s.share)
+        vague = "two or more" if is_.number == 2 else "several" if is_.number <= FEW else "many"
+        count = COUNTS.get(is_.number, "many") if sure else vague
+        looks = PIECES[is_.shape] if is_.shaped else ""
+        stretched = not is_.otherwise or is_.shape in ("linear", "elongated")
+        told = is_.direction if stretched and is_.sure(direction_of) else "none"
+        ways = [f" that {runs(is_.shape)[1]} {way}" for way in WAYS[told] if way] or [""]
+        separate = f"{count} separate, {looks} pieces" if looks else f"{count} separate pieces"
+        parts = f"{separate}{ways[0]}", " ".join(f"{count} {looks} parts".split()) + ways[-1]
+        first, second = "is seen in", "consists of"
+        if not sure and is_.number == 2:
+            first, second = "seems to fall into", "may consist of"
+        return pick((f"It {first} {parts[0]}", f"It {second} {parts[1]}", f"It {first} {parts[1]}"))
+
+
+def tidy(percent: float) -> str:
+    return f"{percent:.0f}" if percent >= 1.95 else f"{percent:.1f}"
 
 
 def rounded(pixels: float) -> int:

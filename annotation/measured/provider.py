@@ -14,7 +14,7 @@ from annotation.measured.clauses import Clauses
 from annotation.measured.flawless import flawless
 from annotation.measuring.attributes import attributes
 from annotation.measuring.figure import Figure, figure
-from annotation.measuring.wording import a, runs, upper
+from annotation.measuring.wording import a, noun, runs, upper
 from annotation.models.providers import DEFAULT_MODELS, Answer, Evidence, Request
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
@@ -53,8 +53,8 @@ def describe(evidence: Evidence, asks: str = "open", candidate: int = 0, tempera
 
     if evidence.mask is None and evidence.defect:
         # The label says that there is a defect, and nothing says where: no more than that can be stated.
-        name, item = evidence.defect.replace("_", " "), evidence.object.replace("_", " ") or "part"
-        return f"The picture shows {name} on a {item}."
+        name, item = noun(evidence.defect)[0], evidence.object.replace("_", " ") or "part"
+        return f"The picture shows {a(name).removeprefix('an area of ')} on {a(item)}."
     if evidence.mask is None:
         return flawless(_figure(evidence), evidence.object.replace("_", " ") or "part", pick)
     said = Clauses(attributes(evidence.picture, evidence.mask, evidence.defect, evidence.facts), evidence, pick)

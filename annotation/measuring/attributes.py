@@ -4,14 +4,16 @@ SteelDefectX's side of a description that a table can hold: type, shape, directi
 on a 3 x 3 grid with shares, scale, polarity and saliency, and the sentence that states them.
 """
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from annotation.measuring.measure import Region, region, rgb8
-from annotation.measuring.wording import COUNTS, a, noun, runs, upper
+from annotation.measuring.estimate import estimate
+from annotation.measuring.measure import Region, enclosed, region, rgb8
+from annotation.measuring.wording import COUNTS, a, family, noun, runs, upper
 from schemas.rows import DefectFacts
 
 SHAPES = ("linear", "curved", "elongated", "oval", "round", "irregular")
@@ -50,6 +52,17 @@ class Attributes:
     """Height and width of the picture in pixels."""
     facts: DefectFacts | None = None
     """What the renderer knows."""
+    otherwise: tuple[Region, ...] = ()
+    """Where the mask was estimated: what a narrower and a wider estimate measure."""
+
+    def sure(self, of: Callable[[Region], Hashable]) -> bool:
+        """Whether a measure does not hang on where an estimate drew the line; a mask that was given is not doubted."""
+        return all(of(seen) == of(self.seen) for seen in self.otherwise)
+
+    @property
+    def shaped(self) -> bool:
+        """Whether the narrower or the wider estimate has the same shape, if not both: one has more pieces than seen."""
+        return not self.otherwise or any(form_of(seen) == form_of(self.seen) for seen in self.otherwise)
 
     @cached_property
     def position(self) -> str:
@@ -77,9 +90,13 @@ class Attributes:
 def attributes(picture: np.ndarray, mask: np.ndarray, defect: str = "", facts: DefectFacts | None = None) -> Attributes:
     """Attributes of the defect under `mask` (H, W, bool) in `picture` (grey, RGB or RGBA, 8 or 16 bits).
 
+    The mask of a hole may be of its wall and rim alone: what they enclose belongs to it.
     Raises BadInput for a mask that is empty or of another size, and for what is no picture.
     """
-    seen = region(rgb8(picture), mask)
+    shown = rgb8(picture)
+    if family(defect) == "hole":
+        mask = enclosed(shown, mask)
+    seen = region(shown, mask)
     return Attributes(
         type=" ".join(defect.replace("_", " ").replace("-", " ").split()),
         shape=shape_of(seen),
@@ -93,7 +110,24 @@ def attributes(picture: np.ndarray, mask: np.ndarray, defect: str = "", facts: D
         seen=seen,
         size=(mask.shape[0], mask.shape[1]),
         facts=facts,
+        otherwise=() if facts else _otherwise(shown, mask),
     )
+
+
+ESTIMATED = 0.9
+"""A mask that overlaps so well with what is estimated from the picture is taken for an estimate, whoever stored it:
+pictures of 16 bits are not estimated from, to the pixel, as they are shown."""
+
+
+def _otherwise(picture: np.ndarray, mask: np.ndarray) -> tuple[Region, ...]:
+    found = estimate(picture)
+    if found is None or not _alike(found.region, mask.astype(bool)):
+        return ()
+    return region(picture, found.narrow), region(picture, found.wide)
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool((one & other).sum() >= ESTIMATED * (one | other).sum())
 
 
 def shape_of(seen: Region) -> str:
@@ -113,6 +147,12 @@ def shape_of(seen: Region) -> str:
     return "oval" if seen.elongation >= 1.25 else "round"
 
 
+def form_of(seen: Region) -> str:
+    """The shape by what tells it apart at a glance: a line is an elongated thing."""
+    shape = shape_of(seen)
+    return "elongated" if shape == "linear" else shape
+
+
 NEAR_AXIS = 18.0
 """Degrees from an axis within which a direction still is that axis'."""
 
@@ -127,6 +167,10 @@ def direction_of(seen: Region) -> str:
     if abs(angle - 90) <= NEAR_AXIS:
         return "vertical"
     return "rising" if angle < 90 else "falling"
+
+
+def parts_of(seen: Region) -> int:
+    return seen.parts
 
 
 def distribution_of(seen: Region) -> str:
@@ -197,11 +241,15 @@ STANDS = {"strong": "stands out strongly", "moderate": "is fairly easy to see", 
 def sentence(of: Attributes) -> str:
     """The attributes as one or two sentences in fixed words."""
     name, scale = noun(of.type)[0], "medium-sized" if of.scale == "medium" else of.scale
-    goes = f" {runs(of.shape)[0]} {RUNS[of.direction]}" if of.direction in RUNS else " lies"
-    what = f"{scale}, {LOOKS[of.shape]} {name}"
-    if of.distribution != "single":
+    directed = of.direction in RUNS and of.sure(direction_of)
+    goes = f" {runs(of.shape)[0]} {RUNS[of.direction]}" if directed else " lies"
+    looks = LOOKS[of.shape] if of.shaped else "vaguely outlined"
+    what = f"{scale}, {looks} {name}"
+    if of.distribution != "single" and not of.sure(parts_of):
+        what = f"{scale} {name} in several {looks} parts"
+    elif of.distribution != "single":
         parts = GROUPED[of.distribution].format(COUNTS.get(of.number, str(of.number)))
-        what = f"{scale} {name} in {parts} {LOOKS[of.shape]} parts"
+        what = f"{scale} {name} in {parts} {looks} parts"
     first = f"{a(what)}{goes} {where(of.shares, of.position)}"
     if of.polarity is None:
         return f"{upper(first)}; it leaves no surroundings to compare it with."

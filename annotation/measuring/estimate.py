@@ -1,9 +1,12 @@
 """Where a defect probably is, told from the picture alone: what stands out from an even background.
 
 For images whose source names a class and marks no place. The estimate is a rule's work and a start for reviewers; a
-picture in which nothing stands out for sure has none. It misses parts of what
-covers a quarter of the picture and more.
+picture in which nothing stands out for sure has none. It misses parts of what covers a quarter of the picture and more.
+Where a mark ends hangs on a threshold, so a narrower and a wider estimate stand beside it: what all three share can be
+relied on.
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,10 +17,26 @@ SIDE = 256
 """Pictures are looked at in this size, so that the scales below mean the same in all."""
 BROAD = 0.14
 """Deviation of the Gaussian that the background is taken with, as a share of the side."""
-SURE, LIKELY = 5.0, 2.6
-"""Robust deviations from the background: a region holds some of the first, and all that touches it of the second."""
-WEIGHT = 0.08
-"""A part counts when its deviations add up to this share of those of the strongest part."""
+
+
+class Cut(NamedTuple):
+    """What belongs to the region, measured by its strong pixels, the tenth that stands out most."""
+
+    likely: float
+    edge: float
+    """A mark ends where it stands out by less robust deviations than `likely`, or by less than the share `edge` of what
+    those pixels do: a soft rim is none of it."""
+    sure: float
+    peak: float
+    """A part counts when it holds something beyond `sure` and beyond this share: texture around the mark does not..."""
+    weight: float
+    """...and when its deviations add up to this share of those of the strongest part."""
+
+
+CUT = Cut(likely=2.6, edge=0.4, sure=5.0, peak=0.65, weight=0.08)
+NARROW = Cut(likely=3.4, edge=0.55, sure=5.0, peak=0.8, weight=0.16)
+WIDE = Cut(likely=2.0, edge=0.28, sure=3.8, peak=0.5, weight=0.02)
+"""Stricter and laxer by a third, or so: what holds for one of them only is not sure."""
 LEAST = 0.0015
 """Share of the picture that the whole region covers, at least."""
 MOST = 0.45
@@ -26,22 +45,54 @@ CONTRAST = 5.0
 """Least mean difference from the background, in grey levels of 255: noise of smooth pictures is not a defect."""
 
 
+class Estimate(NamedTuple):
+    """Masks of a picture, (H, W) bool: where the defect probably is, and how far that may be off."""
+
+    region: np.ndarray
+    narrow: np.ndarray
+    wide: np.ndarray
+
+
 def region(picture: np.ndarray) -> np.ndarray | None:
     """(H, W) bool, or None where nothing stands out for sure; `picture` is grey, RGB or RGBA, 8 or 16 bits."""
+    found = estimate(picture)
+    return found.region if found else None
+
+
+def estimate(picture: np.ndarray) -> Estimate | None:
+    """The region, with a narrower and a wider one; None where nothing stands out for sure."""
     height, width = picture.shape[:2]
+    rest, scores = _standing_out(picture)
+    found, narrow, wide = (_cut(scores, cut) for cut in (CUT, NARROW, WIDE))
+    share = float(found.mean())
+    if not LEAST <= share <= MOST or float(np.abs(rest)[found].mean()) < CONTRAST:
+        return None
+    return Estimate(*(_enlarged(mask, height, width) for mask in (found, narrow, wide)))
+
+
+def _standing_out(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the background leaves, grey levels, and the same in robust deviations without its sign, (SIDE, SIDE)."""
     grey = cv2.cvtColor(rgb8(picture), cv2.COLOR_RGB2GRAY).astype(np.float32)
     small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(small, (0, 0), 1.2)
     rest = smooth - _background(smooth)
     deviation = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-    scores = np.abs(rest - np.median(rest)) / max(deviation, 1.0)
-    found = _touching(scores > LIKELY, scores > SURE)
-    found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    found = _without_specks(found, scores)
-    share = float(found.mean())
-    if not LEAST <= share <= MOST or float(np.abs(rest)[found > 0].mean()) < CONTRAST:
-        return None
-    return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+    return rest, np.abs(rest - np.median(rest)) / max(deviation, 1.0)
+
+
+def _cut(scores: np.ndarray, cut: Cut) -> np.ndarray:
+    """What stands out beyond doubt gives the measure of what belongs to it: strong marks have a rim, and neighbours."""
+    found = _touching(scores > CUT.likely, scores > CUT.sure)
+    if not found.any():
+        return found
+    strong = float(np.percentile(scores[found], 90))
+    found = _touching(scores > max(cut.likely, cut.edge * strong), scores > max(cut.sure, cut.peak * strong))
+    closed = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return _without_specks(closed, scores, cut.weight)
+
+
+def _enlarged(found: np.ndarray, height: int, width: int) -> np.ndarray:
+    return np.asarray(cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _background(smooth: np.ndarray) -> np.ndarray:
@@ -58,7 +109,7 @@ def _background(smooth: np.ndarray) -> np.ndarray:
         background = trend + sums / np.maximum(cv2.GaussianBlur(weight, (0, 0), BROAD * SIDE), 1e-3)
         rest = smooth - background
         deviation = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-        weight = (np.abs(rest) < LIKELY * max(deviation, 1.0)).astype(np.float32)
+        weight = (np.abs(rest) < CUT.likely * max(deviation, 1.0)).astype(np.float32)
     return np.asarray(background)
 
 
@@ -78,9 +129,9 @@ def _touching(likely: np.ndarray, sure: np.ndarray) -> np.ndarray:
     return np.isin(parts, kept[kept > 0])
 
 
-def _without_specks(found: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _without_specks(found: np.ndarray, scores: np.ndarray, weight: float) -> np.ndarray:
     """Without parts that stand out much less, over their area, than the strongest one."""
     _, parts = cv2.connectedComponents(found, connectivity=8)
     mass = np.bincount(parts.ravel(), weights=(scores * found).ravel())
-    made: np.ndarray = (mass >= WEIGHT * mass.max())[parts].astype(np.uint8) * found
+    made: np.ndarray = (mass >= weight * mass.max())[parts] & (found > 0)
     return made

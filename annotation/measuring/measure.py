@@ -101,6 +101,13 @@ def rgb8(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour)
 
 
+def enclosed(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mask with all that it encloses. Raises BadInput for one that is empty or of another size."""
+    solid = checked(picture, mask).astype(np.uint8)
+    outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(solid, outlines, -1, 1, cv2.FILLED) > 0)
+
+
 def region(picture: np.ndarray, mask: np.ndarray) -> Region:
     """Measure the region of `mask` (H, W, bool) in `picture` (H, W, 3, uint8 RGB).
 

@@ -21,16 +21,38 @@ COUNTED = (
 """Last words of class names that can be counted: one has "a scratch", but "an area of red iron"."""
 
 
-def noun(defect: str) -> tuple[str, str]:
-    """What to call a defect of a class, in full and for short: "area of red iron" and "area"."""
+NAMES = {
+    "finishing roll printing": "roll mark", "iron scale compression": "pressed-in scale", "iron sheet ash": "iron ash",
+    "oxide scale of plate system": "oxide scale", "oxide scale of temperature system": "oxide scale",
+    "oxide scale plate": "oxide scale", "oxide scale temperature": "oxide scale", "pitted surface": "pitting",
+    "punching": "punched hole", "red iron sheet": "red iron", "rolled in scale": "rolled-in scale",
+    "secondary rust skin": "secondary rust", "waist folding": "waist fold", "welding line": "weld line",
+    "broken": "broken spot",
+}  # fmt: skip
+"""Class names that are a process, a plant or the sheet more than a thing, and what a person would call the thing."""
+
+
+def spoken(defect: str) -> str:
+    """What a class calls its defects, in a person's words: "iron ash", "dark scratches"."""
     name = " ".join(defect.replace("_", " ").replace("-", " ").split())
+    return NAMES.get(name.lower(), name)
+
+
+def noun(defect: str, several: bool = False) -> tuple[str, str]:
+    """What to call a defect of a class, in full and for short: "area of red iron" and "area".
+
+    A class may be named by the plural ("dark scratches"): one of it is "a dark scratch", several are a group.
+    """
+    name = spoken(defect)
     if not name:
         return "defect", "defect"
-    last = name.split()[-1]
-    if last in COUNTED:
-        return name, last if len(name.split()) > 2 else name
-    if name == "broken":
-        return "broken spot", "broken spot"
+    words = name.split()
+    single = next((w for w in COUNTED if words[-1] in (f"{w}s", f"{w}es")), "")
+    if single and several:
+        return f"group of {name}", "group"
+    if words[-1] in COUNTED or single:
+        words[-1] = single or words[-1]
+        return " ".join(words), words[-1] if len(words) > 2 else " ".join(words)
     return f"area of {name}", "area"
 
 

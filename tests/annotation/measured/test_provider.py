@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from annotation.coverage import DIMENSIONS, covered
 from annotation.measured.provider import Measured, describe
+from annotation.measuring.estimate import estimate
 from annotation.measuring.figure import colour_name, figure
 from annotation.measuring.measure import region
+from annotation.measuring.wording import noun
 from annotation.models.providers import Evidence, Request
 from schemas.errors import BadInput, DefectoryError
 from schemas.rows import DefectFacts
@@ -209,3 +211,37 @@ def test_a_defect_that_nobody_marked_is_named_and_not_denied() -> None:
     plain = np.full((32, 32, 3), 128, np.uint8)
     evidence = Evidence(picture=plain, mask=None, object="steel strip", defect="red_iron", facts=None, seed=1)
     assert describe(evidence, "open", 0, 0.9) == "The picture shows red iron on a steel strip."
+
+
+@pytest.mark.parametrize(
+    ("defect", "alone", "several"),
+    [
+        ("oxide_scale_temperature", "area of oxide scale", "area of oxide scale"),
+        ("oxide scale of plate system", "area of oxide scale", "area of oxide scale"),
+        ("iron_sheet_ash", "area of iron ash", "area of iron ash"),
+        ("finishing_roll_printing", "roll mark", "roll mark"),
+        ("dark_scratches", "dark scratch", "group of dark scratches"),
+        ("slag_inclusion", "slag inclusion", "slag inclusion"),
+        ("", "defect", "defect"),
+    ],
+)
+def test_a_class_is_called_what_a_person_would_call_it(defect: str, alone: str, several: str) -> None:
+    assert (noun(defect)[0], noun(defect, several=True)[0]) == (alone, several)
+
+
+def test_of_an_estimate_only_what_is_sure_is_counted_and_sized() -> None:
+    """Three spots, each fainter than the one before: where the estimate ends, and what it leaves out, is a guess."""
+    rng = np.random.default_rng(0)
+    grey = 130 + rng.normal(size=(HEIGHT, WIDTH))
+    for x, step in ((60, 60), (160, 48), (260, 34)):
+        grey[ellipse(x, 120, 18, 18)] -= step
+    picture = np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+    found = estimate(picture)
+    assert found is not None
+    for candidate in range(5):
+        case = Evidence(picture, found.region, "steel strip", "iron_sheet_ash", None, 1)
+        text = describe(case, candidate=candidate, temperature=0.9)
+        assert "two or more" in text, text
+        given = Evidence(picture, ellipse(60, 120, 18, 18), "steel strip", "iron_sheet_ash", None, 1)
+        told = describe(given, candidate=candidate, temperature=0.9)
+        assert not any(word in told for word in ("two", "seems", "perhaps", "between", "may ")), told

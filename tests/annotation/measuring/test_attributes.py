@@ -147,3 +147,14 @@ def test_the_sentence() -> None:
     assert sentence(attributes(picture(pair, 230), pair, "red iron")).startswith(
         "A small area of red iron in two roundish parts lies"
     )
+
+
+def test_what_the_wall_of_a_hole_encloses_belongs_to_the_hole() -> None:
+    shown, mask = np.full((240, 240), 140, np.uint8), np.zeros((240, 240), np.uint8)
+    cv2.circle(shown, (120, 120), 40, 20, -1)
+    cv2.circle(mask, (120, 120), 40, 1, 5)
+    wall = mask > 0
+    hole, other = attributes(shown, wall, "hole"), attributes(shown, wall, "dent")
+    assert (hole.shape, hole.polarity, hole.position) == ("round", "darker", "centre")
+    assert hole.seen.share > 3 * other.seen.share
+    assert np.array_equal(wall, mask > 0)

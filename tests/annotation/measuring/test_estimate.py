@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from annotation.measuring.estimate import region
+from annotation.measuring.attributes import attributes, parts_of
+from annotation.measuring.estimate import estimate, region
 
 
 def plate(seed: int = 0, noise: float = 3.0, slope: float = 0.0) -> np.ndarray:
@@ -53,3 +54,43 @@ def test_the_same_picture_gives_the_same_region_in_colour_and_in_16_bits() -> No
     assert found is not None
     assert np.array_equal(found, region(np.dstack([grey] * 3)))
     assert overlap(found, region(grey.astype(np.uint16) * 257)) > 0.95
+
+
+def test_what_stands_out_much_less_than_the_mark_is_none_of_it() -> None:
+    drawn = plate()
+    drawn[:, 120:126] -= 70
+    drawn[60:90, 30:60] -= 18
+    found = region(picture(drawn))
+    assert found is not None
+    assert found[:, 118:128].sum() > 0.9 * found.sum()
+
+
+def test_a_soft_rim_ends_where_half_of_the_mark_is_left_or_so() -> None:
+    y, x = np.mgrid[:200, :240]
+    away = np.hypot(y - 100, x - 120)
+    found = region(picture(plate(noise=1.0) - 90 * np.exp(-((away / 20) ** 2))))
+    assert found is not None
+    assert overlap(found, away < 20) > 0.6
+
+
+def test_the_narrower_estimate_lies_within_and_the_wider_around() -> None:
+    drawn = plate()
+    drawn[40:70, 50:90] += 50
+    found = estimate(picture(drawn))
+    assert found is not None
+    assert not (found.narrow & ~found.region).any()
+    assert not (found.region & ~found.wide).any()
+
+
+def test_a_number_is_sure_only_where_the_threshold_does_not_decide_it() -> None:
+    clear, doubtful = plate(noise=1.0), plate(noise=1.0)
+    for left in (20, 100, 180):
+        clear[80:110, left : left + 30] -= 60
+    for left, step in ((20, 60), (100, 34), (180, 20)):
+        doubtful[80:110, left : left + 30] -= step
+    for drawn, sure in ((clear, True), (doubtful, False)):
+        found = region(picture(drawn))
+        assert found is not None
+        told = attributes(picture(drawn), found)
+        assert told.otherwise
+        assert told.sure(parts_of) is sure
