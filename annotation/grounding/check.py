@@ -9,8 +9,9 @@ from dataclasses import replace
 from importlib import resources
 
 from annotation.grounding.claims import Said, claims
+from annotation.grounding.denials import NONE
 from annotation.grounding.fit import UNKNOWN, Check
-from annotation.grounding.known import FACTS, KNOWN, fact
+from annotation.grounding.known import FACTS, KNOWN, fact, sound
 from annotation.grounding.known import Truth as Truth
 from annotation.grounding.picture import MEASURED
 from annotation.measuring.attributes import Attributes
@@ -34,7 +35,7 @@ def ground(text: str, seen: Attributes | None, truth: Truth | None = None) -> li
     fitting = set[str]()
     for said in claims(text):
         claim = checked(said, seen, truth)
-        other = said.dimension == "type" or (said.aside and said.dimension != "size")
+        other = (said.dimension == "type" and said.value != NONE) or (said.aside and said.dimension != "size")
         if claim.verdict == "contradicted" and other and said.dimension in fitting:
             claim = replace(claim, verdict="uncheckable")
         if claim.verdict == "supported" and not said.aside:
@@ -59,6 +60,8 @@ def contradictions(found: Sequence[Claim]) -> str:
 
 
 def _fit(said: Said, seen: Attributes | None, truth: Truth | None) -> Check:
+    if said.value == NONE:
+        return sound(seen, truth)
     if said.dimension in KNOWN:
         return KNOWN[said.dimension](said, truth) if truth is not None else UNKNOWN
     if said.dimension == "size" and said.value in FACTS:

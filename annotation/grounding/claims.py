@@ -5,16 +5,17 @@ causes and "cannot be told" are none; "not dark" and "rather than raised" are cl
 """
 
 import re
-import threading
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
 
 import yaml
 
 from annotation.grounding.clauses import STRUCK, clauses
-from annotation.grounding.places import Lexicon, lexicon, places
+from annotation.grounding.denials import NONE, denied
+from annotation.grounding.features import Says, without
+from annotation.grounding.places import places
+from annotation.grounding.vocabulary import Rule, Vocabulary, builtin
 
 
 @dataclass(frozen=True)
@@ -35,118 +36,26 @@ class Said:
         return " ".join([*(["not"] if self.negated else []), self.value, *(f"{n:g}" for n in self.numbers)])
 
 
-LIKENESS = (
-    r"|-(?:like|free|shaped)|\sfree|\s(?:like|shaped)\s(?:lines?|marks?|features?|structures?|defects?|appearance)"
-)
-"""After a name it only compares: a "crack-like" line is no crack."""
-
-
-@dataclass(frozen=True)
-class _Rule:
-    dimension: str
-    value: str
-    says: re.Pattern[str]
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    subject: re.Pattern[str]
-    """What a sentence about the defect calls it, besides its name."""
-    nothing: re.Pattern[str]
-    negation: re.Pattern[str]
-    spared: re.Pattern[str]
-    """What begins like a negation and is none: "not only"."""
-    verbal: re.Pattern[str]
-    """A negation and what follows it up to a place or direction that it denies: "does not lie"."""
-    attribute: re.Pattern[str]
-    """What a thing lacks, which says nothing of its place: "with no clear rim"."""
-    denial: re.Pattern[str]
-    """The same before the name of a defect: "not regular scratches" are scratches."""
-    read: tuple[tuple[re.Pattern[str], str], ...]
-    ignore: dict[str, re.Pattern[str]]
-    rules: tuple[_Rule, ...]
-    types: tuple[_Rule, ...]
-    numbers: dict[str, float]
-    places: Lexicon
-
-
-def _pattern(phrases: list[str], fragments: dict[str, str], unless: str = "") -> re.Pattern[str]:
-    """One pattern of many phrases: whole words, white space or a hyphen for a blank, `<name>` for a fragment."""
-
-    def expand(phrase: str) -> str:
-        return re.sub(r"(?<!\?P)<(\w+)>", lambda m: f"(?:{expand(fragments[m[1]])})", phrase)
-
-    either = "|".join(f"(?:{expand(p)})" for p in phrases)
-    # One number may be told in several ways: groups are numbered through, since each may stand once in a pattern.
-    seen: dict[str, int] = {}
-
-    def named(match: re.Match[str]) -> str:
-        kind = match[1]
-        seen[kind] = seen.get(kind, 0) + 1
-        return f"(?P<{kind}_{seen[kind]}>"
-
-    either = re.sub(r"\(\?P<([a-z])\d*>", named, either)
-    either = either.replace(" ?", r"[\s-]?").replace(" ", r"[\s-]")
-    return re.compile(rf"(?<![\w-])(?:{either})(?![\w%]|[.,]\d{unless})")
-
-
-def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
-    fragments = data["fragments"]
-    between = r"(?:[\s-](?!(?:is|are|it|and|but|which|that|looks|appears)\b)[\w']+){0,3}?[\s-]?$"
-    negation = rf"(?:{data['negation']}){between}"
-    return Vocabulary(
-        subject=_pattern([data["subject"]], fragments),
-        nothing=_pattern(data["nothing"], fragments),
-        negation=re.compile(rf"(?<![\w-]){negation}"),
-        spared=re.compile(data["not_negation"]),
-        verbal=re.compile(rf"(?:{data['verbal']})(?:[\s-](?:{data['lying']}))*[\s-]?$"),
-        attribute=re.compile(rf"\b(?:{data['attribute']}){between}"),
-        denial=re.compile(rf"(?<![\w-])(?:{data['negation']})(?:[\s-](?:{data['denied']})){{0,4}}[\s-]?$"),
-        read=tuple((re.compile(rf"\b{phrase}\b"), plain) for phrase, plain in data["read"].items()),
-        ignore={name: _pattern(d["ignore"], fragments) for name, d in data["dimensions"].items()},
-        rules=tuple(
-            _Rule(name, value.rstrip(LATER), _pattern(phrases, fragments))
-            for name, d in data["dimensions"].items()
-            for value, phrases in d["says"].items()
-        ),
-        types=tuple(
-            _Rule("type", family, _pattern([known["words"]], fragments, LIKENESS))
-            for family, known in data["types"].items()
-        ),
-        numbers=data["numbers"],
-        places=lexicon(data["places"]),
-    )
-
-
-_first = threading.Lock()
-
-
-def builtin() -> Vocabulary:
-    with _first:  # of many threads that ask at the same time, one makes it
-        return _builtin()
-
-
-@cache
-def _builtin() -> Vocabulary:
-    text = resources.files("annotation.grounding").joinpath("claims.yaml").read_text(encoding="utf-8")
-    return vocabulary_from(yaml.safe_load(text))
-
-
-LATER = "*"
-"""After a value in the vocabulary: it stands there twice, since some of its phrases come before another value's."""
-
-
 @lru_cache(maxsize=4096)
 def claims(text: str) -> tuple[Said, ...]:
     """The claims of `text` in the order in which they are made; candidates are read again when one more has come."""
     known = builtin()
     found: list[tuple[int, int, Said]] = []
+    denials: dict[str, tuple[int, int, Said]] = {}
+    named = False
     for at, sentence, clause in clauses(text):
+        if no := denied(sentence, known.denials):
+            denials.setdefault(sentence, (at, no.start(), Said("type", no[0], NONE)))
         aside = not (known.subject.search(sentence) or any(rule.says.search(sentence) for rule in known.types))
         for phrase, plain in known.read:
             clause = phrase.sub(plain, clause)
+        named = named or _names(clause, known)
         clause = known.nothing.sub(_strike, clause)
-        left = {name: ignore.sub(_strike, clause) for name, ignore in known.ignore.items()}
+        defect = without(clause, known.part, _says)
+        left = {
+            name: ignore.sub(_strike, clause if name in OF_THE_PICTURE else defect)
+            for name, ignore in known.ignore.items()
+        }
         courses = _courses(
             [f for rule in known.rules if rule.dimension == "direction" for f in _told(rule, left, known)]
         )
@@ -162,13 +71,41 @@ def claims(text: str) -> tuple[Said, ...]:
         either = {(said.dimension, said.value, turned) for _, said, turned in told}
         for start, said, turned in told:
             both = any((said.dimension, other, turned) in either for other in OPPOSITES.get(said.value, ()))
-            if turned is not None and not both:
+            spared = said.dimension == "location" and _spares(clause[:start], known)
+            if turned is not None and not both and not spared:
                 found.append((at, start, replace(said, words=said.words.strip(), negated=turned, aside=aside)))
-        found += [(at, start, said) for start, said in _types(clause, known)]
+        found += [(at, start, said) for start, said in _types(defect, known)]
+    if not named:
+        found += denials.values()
     return tuple(said for _, _, said in sorted(found, key=lambda f: f[:2]))
 
 
-def _told(rule: _Rule, left: dict[str, str], known: Vocabulary) -> list[tuple[int, Said]]:
+OF_THE_PICTURE = ("location", "direction")
+"""Read from what is said of the part as well: "along the left edge"."""
+
+
+def _names(clause: str, known: Vocabulary) -> bool:
+    """Whether a clause names a defect, or what may be one, without denying it."""
+    plain = without(known.denials.says.sub(_strike, clause), known.part, _says)
+    names = (m for by in (known.thing, *(rule.says for rule in known.types)) for m in by.finditer(plain))
+    return any(_before(known.denial, known, plain, m.start()) is None for m in names)
+
+
+def _spares(before: str, known: Vocabulary) -> bool:
+    """Whether a place is only one without a defect: "no defects are visible in the lower right"."""
+    return any("," not in before[no.end() :] for no in known.denials.says.finditer(before))
+
+
+@lru_cache(maxsize=4096)
+def _says(word: str) -> Says | None:
+    """Whether a word alone names a place, or says anything else of a defect."""
+    known = builtin()
+    if any(by.search(word) for _, by in known.places.words):
+        return "place"
+    return "claim" if any(rule.says.search(word) for rule in known.rules) else None
+
+
+def _told(rule: Rule, left: dict[str, str], known: Vocabulary) -> list[tuple[int, Said]]:
     """What a rule finds in the words that are left of its dimension; takes them."""
     found = list(rule.says.finditer(left[rule.dimension]))
     for m in found:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from annotation.grounding.claims import Said, family_of, reliefs
+from annotation.grounding.denials import NONE
 from annotation.grounding.fit import UNKNOWN, Check, between, near, tolerances
+from annotation.measuring.attributes import Attributes
 from schemas.rows import DefectFacts
 
 
@@ -18,7 +20,7 @@ class Truth:
 
 
 def _type(said: Said, truth: Truth) -> Check:
-    if truth.defect == "none":
+    if truth.defect == NONE:
         return "no", "no defect"
     known = family_of(truth.defect) if truth.defect else None
     if known is None:
@@ -26,6 +28,13 @@ def _type(said: Said, truth: Truth) -> Check:
     if known == said.value or said.value in (*ALIKE.get(known, ()), *ANY):
         return "yes" if known == said.value else "maybe", truth.defect
     return "no", truth.defect
+
+
+def sound(seen: Attributes | None, truth: Truth | None) -> Check:
+    """How a denial of any defect fits: the class knows, or else a marked place, whatever the defect is called."""
+    if truth is not None and truth.defect:
+        return ("yes", "no defect") if truth.defect == NONE else ("no", truth.defect)
+    return ("no", f"a marked defect of {100 * seen.seen.share:.2g}% of the image") if seen is not None else UNKNOWN
 
 
 ALIKE = {

@@ -186,6 +186,7 @@ def _shape(said: Said, a: Attributes) -> Check:
     stretch = [whole, s.part_elongation]
     slender = s.length / max(s.thickness, 1.0) if s.parts == 1 else 0.0
     measured = f"{a.shape}, {s.elongation:.1f} times as long as broad"
+    filled = f"{a.shape}, fills {s.solidity:.0%} of its convex outline"
     match said.value:
         case "linear":
             most = max(*stretch, 0.6 * slender if s.bend > 0.05 else 0)
@@ -194,6 +195,8 @@ def _shape(said: Said, a: Attributes) -> Check:
             return "no" if max(*stretch, 0.5 * slender) < t["elongated_no"] else "maybe", measured
         case "round":
             return "no" if min(stretch) > t["round_no"] else "yes" if max(stretch) < 1.2 else "maybe", measured
+        case "exactly round":
+            return "no" if max(stretch) > t["exactly_round_no"] else "maybe", measured
         case "oval":
             return "no" if min(stretch) > t["oval_no"] else "maybe", measured
         case "curved":
@@ -203,9 +206,9 @@ def _shape(said: Said, a: Attributes) -> Check:
             return "no" if bent or max(stretch) < t["linear_no"] else "maybe", measured
         case "irregular":
             regular = s.solidity > t["irregular_no"] and s.share * a.size[0] * a.size[1] >= t["irregular_from"]
-            return "no" if regular and s.most == 1 else "maybe", measured
+            return "no" if regular and s.most == 1 else "maybe", filled
         case "patchy":
-            return "no" if s.most == 1 and s.solidity > t["irregular_no"] else "maybe", measured
+            return "no" if s.most == 1 and s.solidity > t["irregular_no"] else "maybe", filled
     return UNKNOWN
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.grounding.check import Truth, contradictions, ground
-from annotation.grounding.claims import builtin
 from annotation.grounding.fit import tolerances
 from annotation.grounding.known import ANY
 from annotation.grounding.picture import MEASURED
+from annotation.grounding.vocabulary import builtin
 from annotation.measured.provider import describe
 from annotation.measuring.attributes import Attributes, attributes
 from annotation.models.providers import Evidence

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.grounding.claims import builtin, claims, family_of
+from annotation.grounding.claims import claims, family_of
+from annotation.grounding.vocabulary import builtin
 
 
 def said(text: str) -> set[str]:
@@ -95,7 +96,20 @@ def test_any_words_are_read(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "not ", "upper left ", "12 ", "about ", "from the left ", "dark and ", "12%", "if "]
+    "unit",
+    [
+        "a",
+        "not ",
+        "upper left ",
+        "12 ",
+        "about ",
+        "from the left ",
+        "dark and ",
+        "12%",
+        "if ",
+        "next to the dark, ",
+        "no sign of ",
+    ],
 )
 def test_time_grows_with_length_only(unit: str) -> None:
     def spent(length: int) -> float:
