@@ -77,7 +77,10 @@ def _pattern(phrases: list[str], fragments: dict[str, str], unless: str = "") ->
 
 def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
     # Whatever names a defect can be counted.
-    fragments = data["fragments"] | {"named": "|".join(known["words"] for known in data["types"].values())}
+    fragments = data["fragments"] | {
+        "named": "|".join(known["words"] for known in data["types"].values()),
+        "feature": f"{data['part']['nouns']}|{data['part']['either']}",
+    }
     listed = rf"(?:[\s-](?:{_expanded('<thing>|<named>', fragments)})(?:,? (?:or|nor)|,)){{0,6}}"
     between = r"(?:[\s-](?!(?:is|are|it|and|but|which|that|looks|appears)\b)[\w']+){0,3}?[\s-]?$"
     negation = rf"(?:{data['negation']}){between}"

@@ -32,8 +32,6 @@ PICTURES: dict[str, tuple[Attributes | None, Truth]] = {
     "sound": (None, Truth("none")),
 }
 HALVES = yaml.safe_load((Path(__file__).parent / "part_features.yaml").read_text(encoding="utf-8"))
-KNOWN_WRONG = 2
-"""Of the half that no rule was made from."""
 
 
 def right(row: list[Any]) -> bool:
@@ -47,13 +45,9 @@ def right(row: list[Any]) -> bool:
     )
 
 
-@pytest.mark.parametrize("row", HALVES["building"], ids=lambda row: row[1])
+@pytest.mark.parametrize("row", [*HALVES["building"], *HALVES["apart"]], ids=lambda row: row[1])
 def test_features_of_the_part_are_not_the_defect(row: list[Any]) -> None:
     assert right(row)
-
-
-def test_nor_are_they_in_sentences_that_no_rule_was_made_from() -> None:
-    assert sum(not right(row) for row in HALVES["apart"]) <= KNOWN_WRONG
 
 
 def said(text: str) -> set[str]:
@@ -106,7 +100,8 @@ def test_a_denial_is_held_against_class_and_mask(text: str) -> None:
         "No other defects.", "No visible depth.", "Apart from that the surface is intact.",
         "The surface is not intact.", "Perhaps there is no defect.",
         "If no defect is visible, accept the part.", "Is no defect visible?",
-        "No damage to the coating.", "The rim is intact.", "A pit. No defects are visible.", "No major defects.",
+        "No damage to the coating.", "The rim is intact.", "The weld is free of defects.",
+        "A pit. No defects are visible.", "No major defects.",
         "No defects in the upper half.", "The surface is intact except for a small mark.", "It is not without defects.",
     ],
 )  # fmt: skip
