@@ -103,7 +103,7 @@ def rgb8(picture: np.ndarray) -> np.ndarray:
 
 def enclosed(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The mask with all that it encloses. Raises BadInput for one that is empty or of another size."""
-    solid = checked(picture, mask).astype(np.uint8)
+    solid = checked(picture, mask).astype(np.uint8, order="C")  # decoded run lengths lie column by column
     outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(solid, outlines, -1, 1, cv2.FILLED) > 0)
 

@@ -111,9 +111,12 @@ def _curve(values: list[float], peak: float) -> str:
 def _tile(bundle: Bundle, folder: Path, width: int, outlined: bool) -> Tile:
     """An image; of a clip the keyframe that shows most of the defect, or the first one, or else the first frame."""
     label = bundle.labels.by_task.get("mask")
-    masks = {m.frame: m for m in label.masks or []} if label else {}
+    masks: dict[int | None, list[Mask]] = {}
+    for region in label.masks or [] if label else []:
+        masks.setdefault(region.frame, []).append(region)
+    area = {at: sum(region.area for region in regions) for at, regions in masks.items()}
     keyframes = [m for m in bundle.media if m.role == "keyframe" and m.frame is not None]
-    best = max(keyframes, key=lambda m: (masks[m.frame].area if m.frame in masks else 0, -(m.frame or 0)), default=None)
+    best = max(keyframes, key=lambda m: (area.get(m.frame, 0), -(m.frame or 0)), default=None)
     image = next((m for m in bundle.media if m.role == "image"), None)
     frame: int | None
     if image is not None:
@@ -127,8 +130,9 @@ def _tile(bundle: Bundle, folder: Path, width: int, outlined: bool) -> Tile:
         raise BadInput(f"{best.path if best else bundle.sample.id}: cannot be read as a picture; build again")
     scale = min(1.0, width / picture.shape[1])
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    if outlined and frame in masks:
-        _outline(small, masks[frame])
+    if outlined:
+        for region in masks.get(frame, ()):
+            _outline(small, region)
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 78])
     return Tile(bundle, "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode())
 

@@ -203,7 +203,7 @@ def test_masks_that_cannot_be_used() -> None:
 
 def test_another_model_is_refused() -> None:
     request = Request("gpt-4o", "", "", "open", 0, 0.9, 300, evidence=evidence(ellipse(40, 30, 12, 12)))
-    with pytest.raises(DefectoryError, match=r"measured gpt-4o: there is only geometry-1"):
+    with pytest.raises(DefectoryError, match=r"measured gpt-4o: there is only geometry-2"):
         asyncio.run(Measured().answer(request))
 
 

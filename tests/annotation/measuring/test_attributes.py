@@ -157,4 +157,5 @@ def test_what_the_wall_of_a_hole_encloses_belongs_to_the_hole() -> None:
     hole, other = attributes(shown, wall, "hole"), attributes(shown, wall, "dent")
     assert (hole.shape, hole.polarity, hole.position) == ("round", "darker", "centre")
     assert hole.seen.share > 3 * other.seen.share
+    assert attributes(shown, np.asfortranarray(wall), "hole") == hole, "as run lengths are decoded"
     assert np.array_equal(wall, mask > 0)
