@@ -33,6 +33,7 @@ from annotation.together import together
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput, CallError
+from schemas.names import GROUP_OF
 from schemas.rows import Claim
 
 _SCORERS = ThreadPoolExecutor(32, "scorer")
@@ -291,5 +292,6 @@ def _closed(text: str) -> str:
 
 
 def spoken(name: str) -> str:
-    """A category as words: `surface_scratch` as "surface scratch"."""
-    return " ".join(re.sub(r"[_-]+", " ", name).split())
+    """A category as words: `surface_scratch` as "surface scratch", the built-in `vase10` as "vase"."""
+    plain = name.rstrip("0123456789") if name in GROUP_OF else name
+    return " ".join(re.sub(r"[_-]+", " ", plain).split())

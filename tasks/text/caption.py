@@ -12,7 +12,7 @@ from annotation.asking import ledger
 from annotation.asking.ask import Asks
 from annotation.asking.sessions import asking, model_of
 from annotation.asking.streams import drained
-from annotation.candidates import Candidate, Subject, describe, prompts_digest
+from annotation.candidates import Candidate, Subject, describe, prompts_digest, spoken
 from annotation.diversity import sentence_encoder
 from annotation.grounding import check as grounding
 from annotation.grounding.check import Truth
@@ -119,7 +119,7 @@ def subject_of(sample: Sample, known: Known, asker: Asks, rng: np.random.Generat
     evidence = Evidence(
         picture=picture,
         mask=mask,
-        object=sample.object,
+        object=spoken(sample.object),
         defect=defect,
         facts=visible.facts if visible else None,
         seed=seed,

@@ -230,6 +230,7 @@ def test_prompts_that_cannot_be_used_are_named(name: str, text: str, says: str, 
 
 def test_spoken() -> None:
     assert spoken("surface_scratch-deep") == "surface scratch deep"
+    assert spoken("vase10") == "vase" and spoken("pump2") == "pump2"
 
 
 def test_another_language_is_asked_for_once_more(tmp_path: Path) -> None:
