@@ -1,13 +1,17 @@
 """Writes the contact sheets of everything built in: `python -m docs.contact_sheets [NAME ...]`.
 
-objects, defects, materials, environments; all of them by default (some twenty minutes on two cores). One frame per
-picture, each rendered in a scene that the project's own code chose: what is seen here is what a build films. The
-pictures are kept in build/contact_sheets, so that a second call renders only what changed.
+objects, defects, materials, environments; all of them by default (some forty minutes on two cores). One frame per
+picture, each rendered in a scene that the project's own code chose: what is seen here is what a build films, the light
+baked for a whole orbit included. The pictures are kept in build/contact_sheets, so that a second call renders only what
+changed in the recipe of a picture; remove the folder after a change of the renderer.
 """
 
+import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +30,8 @@ from tasks.filming.survey import draws, look, scene_of
 HERE = Path(__file__).parent
 KEPT = HERE.parent / "build" / "contact_sheets"
 MOST_BYTES = 290_000
-Tile = tuple[np.ndarray, str]
-"""A picture (H, W, 3) RGB and what stands under it."""
+Shot = tuple[partial[tuple[np.ndarray, ...]], tuple[str, ...]]
+"""Films pictures (H, W, 3) RGB, and what stands under each of them."""
 
 
 def film(seed: int = 0, defect: str | None = None, builtin: str = "vase0", **render: Any) -> tuple[np.ndarray, ...]:
@@ -58,11 +62,11 @@ def film(seed: int = 0, defect: str | None = None, builtin: str = "vase0", **ren
     return (picture,) if thing.label is None else (picture, marked(picture, frames.mask(0)))
 
 
-def objects() -> Iterator[Tile]:
+def objects() -> Iterator[Shot]:
     """All 48 categories in the same plain surroundings."""
     for names in CATEGORIES.values():
         for name in names:
-            yield film(builtin=name, materials=["terracotta"], environments=["interior-planks"])[0], name
+            yield partial(film, builtin=name, materials=["terracotta"], environments=["interior-planks"]), (name,)
 
 
 DEFECTIVE = {
@@ -75,26 +79,25 @@ DEFECTIVE = {
 }
 
 
-def defects() -> Iterator[Tile]:
+def defects() -> Iterator[Shot]:
     """Every type in its best frame at 1080p, as filmed and marked."""
     for defect in DEFECT_TYPES:
-        plain, red = film(
-            3, defect, DEFECTIVE[defect], width=1920, height=1080, samples=8, materials=["matte-plastic"],
+        filmed = partial(
+            film, 3, defect, DEFECTIVE[defect], width=1920, height=1080, samples=8, materials=["matte-plastic"],
             environments=["courtyard-tiles"],
         )  # fmt: skip
-        yield plain, defect
-        yield red, f"{defect}, marked"
+        yield filmed, (defect, f"{defect}, marked")
 
 
-def materials() -> Iterator[Tile]:
+def materials() -> Iterator[Shot]:
     for names in MATERIALS.values():
         for name in names:
-            yield film(builtin="cup0", materials=[name], environments=["city-concrete"])[0], name
+            yield partial(film, builtin="cup0", materials=[name], environments=["city-concrete"]), (name,)
 
 
-def environments() -> Iterator[Tile]:
+def environments() -> Iterator[Shot]:
     for name in ENVIRONMENTS:
-        yield film(builtin="vase0", materials=["porcelain"], environments=[name])[0], name
+        yield partial(film, builtin="vase0", materials=["porcelain"], environments=[name]), (name,)
 
 
 SHEETS = {objects: (8, 240), defects: (4, 470), materials: (7, 240), environments: (5, 320)}
@@ -114,7 +117,14 @@ if __name__ == "__main__":
     asked = sys.argv[1:]
     if unknown := set(asked) - {s.__name__ for s in SHEETS}:
         sys.exit(f"{', '.join(sorted(unknown))}: no such sheet; there are {', '.join(s.__name__ for s in SHEETS)}")
-    for tiles, (columns, width) in SHEETS.items():
-        if not asked or tiles.__name__ in asked:
-            write(sheet(tiles(), columns=columns, cell_width=width), HERE / f"{tiles.__name__}.jpg")
-            print(f"docs/{tiles.__name__}.jpg", flush=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for shots, (columns, width) in SHEETS.items():
+            if not asked or shots.__name__ in asked:
+                films, names = zip(*shots(), strict=True)
+                tiles = (
+                    tile
+                    for pictures, under in zip(pool.map(lambda filmed: filmed(), films), names, strict=True)
+                    for tile in zip(pictures, under, strict=True)
+                )
+                write(sheet(tiles, columns=columns, cell_width=width), HERE / f"{shots.__name__}.jpg")
+                print(f"docs/{shots.__name__}.jpg", flush=True)
