@@ -20,6 +20,7 @@ from annotation.coverage import covered_many
 from annotation.diversity import Encode, diversity, score, similarities
 from annotation.grounding.check import Truth, ground
 from annotation.grounding.claims import family_of
+from annotation.grounding.denials import NONE
 from annotation.language import english
 from annotation.measuring.attributes import Attributes, attributes
 from schemas.errors import BadInput, CallError
@@ -34,7 +35,6 @@ AT_ONCE = 64
 """Texts that are read at once, and texts of one image that are compared with one another; more are in portions."""
 COVERAGE_WEIGHT = 0.6
 """S = 0.6 * covered / 5 + 0.4 * D (SteelDefectX)."""
-NO_DEFECT = "none"
 KEYS = ("id", "text", "image", "mask", "class")
 
 
@@ -184,13 +184,13 @@ def _checked(line: _Line, folder: Path, bits: dict[str, bool], diverse: float) -
     seen, problems = None, [line.problem] if line.problem else []
     if not english(line.text):
         problems.append("does not look English, so the bits and claims are not to be relied on; translate it")
-    if line.defect not in ("", NO_DEFECT) and family_of(line.defect) is None:
+    if line.defect not in ("", NONE) and family_of(line.defect) is None:
         problems.append(f"class {line.defect:.100} is unknown, so type and depth cannot be checked; name it otherwise")
     if line.mask and not line.image:
         problems.append("has a mask but no image; give both to have the claims checked")
     elif line.image:
         try:
-            seen = _seen(folder, line.image, line.mask, line.defect == NO_DEFECT)
+            seen = _seen(folder, line.image, line.mask, line.defect == NONE)
         except BadInput as e:
             problems.append(str(e))
     truth = Truth(line.defect) if line.defect else None
