@@ -91,6 +91,7 @@ class Asker:
         failures = 0
         unfit: Answer | None = None
         while True:
+            answer, wait = None, POLL_S
             async with self.limiter.turn(sum(self.price.tokens(request))) as turn:
                 # Reserved within the turn: a reservation is as old as its request, however long the queue is.
                 outcome = await self._write(self.reservation(key, request, unfit=unfit))
@@ -99,7 +100,7 @@ class Asker:
                     raise self.over_budget(request, outcome)
                 if isinstance(outcome, Reserved):
                     try:
-                        return await self._sent(key, request, turn)
+                        answer = await self._answer(key, request, turn)
                     except Transient as e:
                         failures += 1
                         if failures == self.tries:
@@ -107,7 +108,8 @@ class Asker:
                         wait = self._wait(failures, e.retry_after, rng)
                 else:
                     turn.unused()
-                    wait = POLL_S
+            if answer is not None:  # entered after the turn: the next request need not wait for the database
+                return await self._settled(key, request, answer)
             if isinstance(outcome, Known) and follows(request, outcome.answer):
                 return Paid(outcome.answer, outcome.cost)
             if isinstance(outcome, Known):  # from a batch, where it was not tried again
@@ -128,8 +130,8 @@ class Asker:
                 self.provider.where, busy.batch, busy.holder or "a build that has ended",
             )  # fmt: skip
 
-    async def _sent(self, key: str, request: Request, turn: Turn) -> Paid:
-        """One try of a reserved request, and its entry in the ledger."""
+    async def _answer(self, key: str, request: Request, turn: Turn) -> Answer:
+        """One try of a reserved request; the ledger learns when it fails."""
         try:
             answer = await self.provider.answer(request)
             check(request, answer)
@@ -144,6 +146,9 @@ class Asker:
             await asyncio.shield(self._write(Release(key, lost, note)))
             raise
         self.limiter.served()
+        return answer
+
+    async def _settled(self, key: str, request: Request, answer: Answer) -> Paid:
         used = self.price.used(request, answer)
         cost = self.price.of(*used)
         await asyncio.shield(self._write(Settle(key, answer, cost, sum(used))))
