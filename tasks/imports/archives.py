@@ -48,7 +48,9 @@ def opened(source: Path, folder: Path, where: str) -> Path:
         _unpack(source, building, stat.st_size)
         os.rename(building, root)
     except BROKEN as e:
-        raise DefectoryError(f"{where}: {source.name}: cannot be unpacked ({' '.join(str(e).split())[:200]})") from None
+        if not root.is_dir():  # nor has another build made it meanwhile
+            reason = " ".join(str(e).split())[:200]
+            raise DefectoryError(f"{where}: {source.name}: cannot be unpacked ({reason})") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return root
@@ -73,7 +75,7 @@ def _unpack(source: Path, folder: Path, size: int) -> None:
 
 def _inside(name: str, archive: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
+    if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]) or "\0" in name:
         raise DefectoryError(f"{archive}: its member {name!r:.120} leads out of the archive; nothing is unpacked")
     return path
 

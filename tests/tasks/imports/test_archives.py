@@ -36,6 +36,29 @@ def test_images_and_labels_come_out_once(tmp_path: Path) -> None:
     assert (root / "set/x/1.jpg").stat().st_mtime_ns == before
 
 
+def test_an_archive_of_a_folder_itself_is_unpacked(tmp_path: Path) -> None:
+    folder = tarfile.TarInfo(".")
+    folder.type = tarfile.DIRTYPE
+    packed = tar(tmp_path / "a.tgz", (folder, b""), (tarfile.TarInfo("./x/1.jpg"), b"1"))  # tar -czf a.tgz .
+    for source in (packed, zipped(tmp_path / "a.zip", **{"./": b"", "./x/1.jpg": b"1"})):
+        root = archives.opened(source, tmp_path / "out", "sources.a")
+        assert [p.name for p in root.rglob("*.jpg")] == ["1.jpg"]
+
+
+def test_two_builds_may_unpack_an_archive_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out, unpack = zipped(tmp_path / "a.zip", **{"x/1.jpg": b"1"}), tmp_path / "out", archives._unpack
+
+    def overtaken(source: Path, folder: Path, size: int) -> None:
+        unpack(source, folder, size)
+        monkeypatch.setattr(archives, "_unpack", unpack)
+        monkeypatch.setattr(archives.os, "getpid", lambda: -1)
+        archives.opened(source, out, "sources.a")
+
+    monkeypatch.setattr(archives, "_unpack", overtaken)
+    root = archives.opened(source, out, "sources.a")
+    assert [p.name for p in root.rglob("*.jpg")] == ["1.jpg"] and list(out.iterdir()) == [root]
+
+
 @pytest.mark.parametrize("name", ["../out.jpg", "/tmp/out.jpg", "a/../../out.jpg", "..\\out.jpg", "C:\\out.jpg"])
 def test_a_member_that_leads_out_stops_everything(tmp_path: Path, name: str) -> None:
     sources = [
