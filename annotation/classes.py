@@ -23,6 +23,7 @@ from annotation.models.providers import Request, cleaned
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput, CallError
+from schemas.notation import parsed
 from schemas.rows import ClassDescription
 from schemas.section import Section
 
@@ -80,7 +81,7 @@ def comes_along(name: str) -> bool:
 def load(name: str) -> ClassTexts:
     """Texts by the name of a taxonomy that comes along, or by file. Raises CallError with one sentence."""
     try:
-        raw = yaml.safe_load((Path(name) if Path(name).suffix else _along(name)).read_text(encoding="utf-8"))
+        raw = parsed((Path(name) if Path(name).suffix else _along(name)).read_text(encoding="utf-8"))
         return ClassTexts.model_validate(raw)
     except FileNotFoundError:
         raise CallError(f"caption.class_text.file {name}: no such file of class texts; give a YAML file") from None

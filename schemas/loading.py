@@ -15,6 +15,7 @@ from schemas.addresses import REFUSED, masked
 from schemas.errors import CallError
 from schemas.filming import EnvironmentSpec, MaterialSpec
 from schemas.names import SKIES
+from schemas.notation import parsed
 from schemas.objects import MESH_SUFFIXES, ObjectSpec
 from schemas.recipe import Recipe
 from schemas.section import Section
@@ -34,7 +35,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     File names inside it come back absolute. Raises CallError with one sentence that names the key.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CallError(f"{path}: no such recipe; the ones that come along are in recipes/") from None
     except (OSError, UnicodeDecodeError) as e:
@@ -75,7 +76,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
     try:
         for name in parents:
             here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
-        here[int(last) if isinstance(here, list) else last] = yaml.safe_load(value)
+        here[int(last) if isinstance(here, list) else last] = parsed(value)
     except (IndexError, ValueError):
         raise CallError(f"--set {text}: `{key}` names a list item that is not there") from None
     except (AttributeError, TypeError):

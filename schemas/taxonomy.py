@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from schemas.errors import BadInput, CallError
+from schemas.notation import parsed
 from schemas.section import Section
 
 BUILT_IN = Path(__file__).parent / "taxonomies"
@@ -102,7 +103,7 @@ def load(name: str) -> Taxonomy:
     """A taxonomy by name (those of `schemas/taxonomies/`) or file. Raises CallError with one sentence."""
     path = BUILT_IN / f"{name}.yaml" if re.fullmatch(r"[a-z0-9-]+", name) else Path(name)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         built_in = sorted(p.stem for p in BUILT_IN.glob("*.yaml"))
         near = difflib.get_close_matches(name, built_in, n=1)

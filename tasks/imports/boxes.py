@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import yaml
 
 from schemas.errors import BadInput
+from schemas.notation import parsed
 from tasks.imports.folders import classes
 from tasks.imports.matching import Matching
 from tasks.imports.records import NORMAL, Found, Problem, Read, Shape, main_class
@@ -139,13 +140,16 @@ def _listed(file: Path, name: str) -> dict[int, str]:
     """The classes that a file lists, if it is one that does."""
     if file.suffix.lower() in (".yaml", ".yml"):
         try:
-            found = yaml.safe_load(text_of(file))
+            found = parsed(text_of(file))
         except yaml.YAMLError as e:
             raise BadInput(f"{name}: is no YAML ({' '.join(str(e).split())})") from None
         listed = found.get("names") if isinstance(found, dict) else None
         if isinstance(listed, list):
-            return {n: str(c) for n, c in enumerate(listed)}
+            listed = dict(enumerate(listed))
         if isinstance(listed, dict) and all(str(k).isdecimal() for k in listed):
+            # Written out, a list of aliases of lists may be larger than any memory.
+            if other := [k for k, c in listed.items() if isinstance(c, list | dict)]:
+                raise BadInput(f"{name}: class {other[0]} has no name but a list; write one name per class")
             return {int(k): str(c) for k, c in listed.items()}
     if file.name.lower() in ("classes.txt", "obj.names"):
         lines = (line.strip() for line in text_of(file).splitlines())

@@ -83,6 +83,7 @@ def test_the_recipes_that_come_along_are_valid(name: str) -> None:
         (MINIMAL + "split: {protocols: [unseen]}", "which is not among `protocols`"),
         (MINIMAL + "caption: {class_text: {refine: true}}", "asks a model, which `measured` is not; name another"),
         ("dataset: [", "not valid YAML"),
+        ("dataset: 2024-02-30", "not valid YAML: day is out of range"),
         ("just text", "a recipe is a mapping"),
         ("dataset: tiny\nobjects: [{mesh: 'none/*.stl'}]", "no mesh file matches"),
     ],

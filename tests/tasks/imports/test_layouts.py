@@ -119,6 +119,22 @@ def test_yolo_files_that_name_the_classes_agree(tmp_path: Path) -> None:
     assert [f.label for f in found] == ["hole", "hole"] and not problems
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("names: [hole]\nmade: 2024-02-30", "data.yaml: is no YAML (day is out of range for month)"),
+        ("[" * 9999, "data.yaml: is no YAML (maximum recursion depth exceeded"),
+        ("names: [dent, [hole, chip]]", "data.yaml: class 1 has no name but a list; write one name per class"),
+    ],
+)
+def test_yolo_names_that_cannot_be_read_are_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
+    sets.write(tmp_path / "a.jpg", sets.picture(1))
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "data.yaml").write_text(text)
+    _, found, problems = read(tmp_path)
+    assert not found and len(problems) == 1 and problems[0].startswith(reason)
+
+
 def test_yolo_is_told_by_files_that_are_not_empty(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("dent\n\n")
     for n in range(LOOKED_AT + 1):
