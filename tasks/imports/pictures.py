@@ -18,6 +18,8 @@ MOST_PIXELS = 100_000_000
 SLACK = 0.01
 """Share of the image's size, and at least two pixels, by which a label may stand over its edge; it is cut there."""
 DEPTHS = (8, 10, 12, 14, 16)
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""What a file may hold, whatever its name says; of others Pillow runs programs (PostScript in a file called a.png)."""
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError, Image.DecompressionBombError)
 """What Pillow raises for files that are not what they seem."""
 
@@ -44,7 +46,7 @@ def decode(file: Path, name: str) -> Decoded:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.simplefilter("ignore", UserWarning)
-            with Image.open(file) as opened:
+            with Image.open(file, formats=FORMATS) as opened:
                 width, height = opened.size
                 if width * height > MOST_PIXELS:
                     raise BadInput(f"{name}: has {width}x{height} pixels, more than {MOST_PIXELS:,}; cut it into parts")

@@ -42,7 +42,10 @@ def test_transparent_places_are_black(tmp_path: Path) -> None:
 def broken(folder: Path, kind: str) -> Path:
     file = sets.write(folder / "a.jpg", sets.picture(1, 400, 300))
     content = file.read_bytes()
-    file.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "text": b"no image" * 99}[kind])
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    file.write_bytes(
+        {"cut": content[: len(content) // 2], "empty": b"", "text": b"no image" * 99, "script": script}[kind]
+    )
     return file
 
 
@@ -50,6 +53,11 @@ def broken(folder: Path, kind: str) -> Path:
 def test_a_broken_picture_is_one_sentence(tmp_path: Path, kind: str) -> None:
     with pytest.raises(BadInput, match=r"kind/a\.jpg: cannot be read as an image"):
         decode(broken(tmp_path, kind), "kind/a.jpg")
+
+
+def test_a_picture_that_is_a_program_is_not_run(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"cannot be read as an image \(cannot identify image file"):
+        decode(broken(tmp_path, "script"), "a.jpg")
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
