@@ -20,6 +20,14 @@ from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
 
 MODEL = DEFAULT_MODELS["measured"]
+SIDES: dict[str, Callable[[Clauses], str]] = {
+    "shape": Clauses.shape_clause,
+    "size": Clauses.size_clause,
+    "depth": Clauses.depth_clause,
+    "location": Clauses.location_clause,
+    "contrast": Clauses.contrast_clause,
+}
+"""What can be asked for beside the open question; of a side that a recipe adds, nothing is measured."""
 
 
 class Measured:
@@ -33,6 +41,8 @@ class Measured:
             raise DefectoryError(f"measured {request.model}: there is only {MODEL}; name no other model")
         if request.evidence is None:
             raise BadInput("a `measured` description needs the picture itself")
+        if request.asks not in ("open", *SIDES):
+            return Answer("", "refused", MODEL)
         return Answer(
             describe(request.evidence, request.asks, request.candidate, request.temperature or 0.0), "stop", MODEL
         )
@@ -59,7 +69,7 @@ def describe(evidence: Evidence, asks: str = "open", candidate: int = 0, tempera
         return flawless(_figure(evidence), evidence.object.replace("_", " ") or "part", pick)
     said = Clauses(attributes(evidence.picture, evidence.mask, evidence.defect, evidence.facts), evidence, pick)
     if asks != "open":
-        return _text("it " + getattr(said, f"{asks}_clause")())
+        return _text("it " + SIDES[asks](said))
     start = evidence.seed + candidate if temperature > 0 else 0
     return FRAMES[start % len(FRAMES)](said)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.coverage import DIMENSIONS, covered
-from annotation.measured.provider import Measured, describe
+from annotation.measured.provider import MODEL, Measured, describe
 from annotation.measuring.estimate import estimate
 from annotation.measuring.figure import colour_name, figure
 from annotation.measuring.measure import region
@@ -143,6 +143,11 @@ def test_every_description_is_whole_true_in_side_and_tone_and_covers_five_dimens
 def test_questions_are_answered_one_by_one(asks: str) -> None:
     text = describe(evidence(ellipse(40, 30, 30, 8)), asks, 0, 0.9)
     assert covered(text)[asks]
+
+
+def test_of_a_side_that_a_recipe_adds_nothing_is_said() -> None:
+    request = Request(MODEL, "", "", "texture", 0, 0.9, 300, evidence=evidence(ellipse(40, 30, 12, 12)))
+    assert asyncio.run(Measured().answer(request)).refused
 
 
 def test_candidates_differ_and_repeat_exactly() -> None:
