@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,10 +17,11 @@ async def ordered(
     work: Callable[[T], Awaitable[R]],
     at_once: int,
     fatal: Callable[[Exception], bool],
-) -> AsyncIterator[tuple[T, R | Exception]]:
+) -> AsyncGenerator[tuple[T, R | Exception]]:
     """Every item with what `work` made of it or raised, in the order of `items`, `at_once` under way.
 
-    After a `fatal` error nothing new is begun; it is raised when what is under way has come to its end.
+    After a `fatal` error nothing new is begun; it is raised when what is under way has come to its end. Whoever may
+    leave before the end closes it (`aclosing`), which waits for what is under way, too: answers on their way are paid.
     """
     room = asyncio.Semaphore(at_once)
     stopped: list[Exception] = []
@@ -47,8 +48,9 @@ async def ordered(
                     break
             if not queue:
                 return
-            item, task = queue.popleft()
+            item, task = queue[0]
             await asyncio.wait([task])
+            queue.popleft()
             if not stopped:
                 yield item, task.result()
     finally:
@@ -57,7 +59,7 @@ async def ordered(
     raise stopped[0]
 
 
-def drained(stream: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
+def drained(stream: Callable[[], AsyncGenerator[T]]) -> Iterator[T]:
     """The items of an async stream; its event loop runs while the next one is waited for."""
     end = object()
 
@@ -70,5 +72,4 @@ def drained(stream: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
             while (item := runner.run(following())) is not end:
                 yield item  # type: ignore[misc]
         finally:
-            if isinstance(made, AsyncGenerator):
-                runner.run(made.aclose())
+            runner.run(made.aclose())

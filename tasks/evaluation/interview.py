@@ -202,7 +202,7 @@ async def _interview(
                         say(f"{done} of {len(left)} answered")
 
         try:
-            await asyncio.gather(*(work() for _ in range(CONCURRENT)))
+            await asyncio.gather(*(work() for _ in range(CONCURRENT)), return_exceptions=True)
             committed = book.spending()
         finally:
             book.close()

@@ -7,7 +7,8 @@ that are still to be rendered are counted only. Nothing is asked, and neither le
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -222,10 +223,11 @@ def _described(parts: list[Part], recipe: Recipe, look: Look) -> Iterator[Seen]:
             shard, nowhere = Shard("all", part.refs), Path()
             yield from samples(Context(part.home, part.refs[0], shard, recipe.seed, None, recipe, nowhere, nowhere))
 
-    async def all_of_them() -> AsyncIterator[Seen]:
-        async for _, outcome in ordered(items(), one, at_once(want), lambda error: True):
-            if isinstance(outcome, Seen):
-                yield outcome
+    async def all_of_them() -> AsyncGenerator[Seen]:
+        async with aclosing(ordered(items(), one, at_once(want), lambda error: True)) as outcomes:
+            async for _, outcome in outcomes:
+                if isinstance(outcome, Seen):
+                    yield outcome
 
     yield from drained(all_of_them)
 

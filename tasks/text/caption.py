@@ -1,7 +1,8 @@
 """Sample-level descriptions: candidates from a model, filtered and scored (SteelDefectX, steps 1 to 3)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from itertools import groupby
 
@@ -82,7 +83,7 @@ def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
             yield ctx.reject(sample.id, outcome)
 
 
-async def _outcomes(ctx: Context) -> AsyncIterator[tuple[tuple[Sample, Known], list[Candidate] | BadInput]]:
+async def _outcomes(ctx: Context) -> AsyncGenerator[tuple[tuple[Sample, Known], list[Candidate] | BadInput]]:
     want = ctx.recipe.caption
     encode = sentence_encoder(want.encoder)
     encode(["A first text, so that a model that cannot be loaded is noticed before anything is paid."])
@@ -93,8 +94,9 @@ async def _outcomes(ctx: Context) -> AsyncIterator[tuple[tuple[Sample, Known], l
             subject = await asyncio.to_thread(subject_of, *item, asker, rng)
             return await describe(subject, want, model_of(want), asker, encode, rng)
 
-        async for item, outcome in described(lambda: samples(ctx), describe_one, want, asker):
-            yield item, outcome
+        async with aclosing(described(lambda: samples(ctx), describe_one, want, asker)) as outcomes:
+            async for item, outcome in outcomes:
+                yield item, outcome
 
 
 def samples(ctx: Context) -> Iterator[tuple[Sample, Known]]:

@@ -1,6 +1,7 @@
 """Class-level text of the classes that a data set has (SteelDefectX, class-level annotation)."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def class_text(shard: Shard, ctx: Context) -> Iterator[Row]:
 
 async def _refined(
     known: classes.ClassTexts, labels: list[str], ctx: Context
-) -> AsyncIterator[tuple[str, list[ClassDescription] | BadInput]]:
+) -> AsyncGenerator[tuple[str, list[ClassDescription] | BadInput]]:
     want = ctx.recipe.caption
     encode = sentence_encoder(want.encoder)
     async with asking(want, ledger.url(ctx.workspace.root), ctx.scratch) as asker:
@@ -77,5 +78,6 @@ async def _refined(
             rng = np.random.default_rng(int(digest(ctx.seed, "class text", label), 16))
             return [await classes.refined(known, label, want, model_of(want), asker, encode, rng)]
 
-        async for label, outcome in described(lambda: labels, one, want, asker):
-            yield label, outcome
+        async with aclosing(described(lambda: labels, one, want, asker)) as outcomes:
+            async for label, outcome in outcomes:
+                yield label, outcome

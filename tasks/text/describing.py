@@ -1,6 +1,7 @@
 """Many samples, or classes, described at once over one asker, in bounded memory; what to do when a service fails."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from typing import TypeVar
 
 from annotation.asking.ask import Asker
@@ -30,21 +31,23 @@ def stops(error: Exception) -> bool:
 
 async def described(
     samples: Callable[[], Iterable[T]], describe: Describe[T, R], want: Caption, asker: Asker
-) -> AsyncIterator[tuple[T, list[R] | BadInput]]:
+) -> AsyncGenerator[tuple[T, list[R] | BadInput]]:
     """An outcome per sample, in order. Raises the first error that stops the build, after the requests under way
-    have come to their end; and at the end WorkerError when a service failed some samples for now."""
+    have come to their end; and at the end WorkerError when a service failed some samples for now. To be closed like
+    `ordered`."""
     if isinstance(asker, BatchAsker):
         await _gathered(samples, describe, want, asker)
     failed, in_a_row, seen, last = 0, 0, 0, None
-    async for sample, outcome in ordered(samples(), describe, at_once(want), stops):
-        seen += 1
-        in_a_row = in_a_row + 1 if isinstance(outcome, Transient) else 0
-        if isinstance(outcome, Transient):
-            failed, last = failed + 1, outcome
-            if in_a_row == GIVE_UP:
-                break
-        elif isinstance(outcome, list | BadInput):
-            yield sample, outcome
+    async with aclosing(ordered(samples(), describe, at_once(want), stops)) as outcomes:
+        async for sample, outcome in outcomes:
+            seen += 1
+            in_a_row = in_a_row + 1 if isinstance(outcome, Transient) else 0
+            if isinstance(outcome, Transient):
+                failed, last = failed + 1, outcome
+                if in_a_row == GIVE_UP:
+                    break
+            elif isinstance(outcome, list | BadInput):
+                yield sample, outcome
     if last is not None:
         raise WorkerError(
             f"{last}; {failed} of {seen} samples that were tried have no description; "

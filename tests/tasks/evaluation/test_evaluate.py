@@ -285,6 +285,28 @@ def test_a_service_that_stays_away_is_given_up_and_what_is_there_is_kept(folder:
         assert len(server.requests) == 2 + 2 * 5 + 2
 
 
+def test_a_full_disk_costs_no_answer_that_is_under_way(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal takes no more; what is asked already comes into the ledger, and is not asked for again."""
+
+    def full(journal: interview.Journal, entry: interview.Entry) -> None:
+        raise OSError("no space left")
+
+    def script(n: int, body: dict[str, Any]) -> Reply:
+        return Reply(openai_answer(GOOD), delay_s=0.2 if n else 0.0)
+
+    with standin(script) as server:
+        options: dict[str, Any] = {
+            "model": "openai:gpt-4o", "base_url": server.url, "split_protocol": "standard", "budget_usd": BUDGET,
+        }  # fmt: skip
+        with monkeypatch.context() as broken:
+            broken.setattr(interview.Journal, "add", full)
+            with pytest.raises(OSError, match="no space left"):
+                evaluate(folder, "mmviad", **options)
+        some = len(server.requests)
+        assert evaluate(folder, "mmviad", **options).scores.clips == 4
+        assert some > 1 and len(server.requests) == 4
+
+
 def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
     def slow(n: int, body: dict[str, Any]) -> Reply:
         return Reply(openai_answer(GOOD), delay_s=0.0 if n < 3 else 60.0 if n < 10 else 0.0)
