@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from schemas.errors import CallError
 from schemas.loading import load, validated
 from schemas.names import MATERIALS
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 MINIMAL = "dataset: tiny\nobjects: [{builtin: vase0, defects: [hole]}]\n"
 
 
@@ -18,9 +20,10 @@ def recipe_file(folder: Path, text: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", ["demo", "mmviad", "real-objects"])
-def test_the_recipes_that_come_along_are_valid(name: str) -> None:
-    file = Path(__file__).parents[2] / "recipes" / f"{name}.yaml"
+@pytest.mark.parametrize("name", sorted(file.stem for file in RECIPES.glob("*.yaml")))
+def test_the_recipes_that_come_along_are_valid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = RECIPES / f"{name}.yaml"
+    monkeypatch.setenv("STEEL_IMAGES", "somewhere")
     if name == "real-objects" and not (file.parents[2] / "shared" / "data" / "meshes").exists():
         pytest.skip("the mesh files are not on this machine")
     assert load(file).dataset == name
@@ -94,6 +97,14 @@ def test_a_wrong_recipe_is_refused_with_the_key_in_one_sentence(tmp_path: Path, 
     assert sentence in str(error.value)
     assert "recipe.yaml" in str(error.value) or "mesh" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_published_constants_stand_in_the_recipe_itself() -> None:
+    """SteelDefectX: four candidates at 0.9, up to three kept, S = 0.6 and 0.4, four dimensions, two people, 7:3."""
+    said = yaml.safe_load((RECIPES / "steeldefectx.yaml").read_text())
+    published = {"candidates": 4, "temperature": 0.9, "keep": 3, "coverage_weight": 0.6, "min_dimensions": 4}
+    assert published.items() <= said["caption"].items() and "max_similarity" in said["caption"]
+    assert (said["images"]["side"], said["review"]["annotators"], said["split"]["train"]) == (256, 2, 0.7)
 
 
 def test_defects_may_be_counted(tmp_path: Path) -> None:
