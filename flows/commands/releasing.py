@@ -24,7 +24,7 @@ def next_steps(root: Path, release: Path) -> list[str]:
             "",
             "This is a draft: nobody has reviewed it. To review it:",
             "  make up                                  start Prefect and Label Studio on this machine",
-            f"  defectory review push {shown}    send the clips to Label Studio, then label there",
+            f"  defectory review push {shown}    send the samples to Label Studio, then label there",
             f"  defectory review pull {shown}    bring the decisions back",
             f"  defectory release {shown} --version 1.0.0",
         ]
