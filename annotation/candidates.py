@@ -15,25 +15,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from annotation.asking.ask import Asks, Paid
-from annotation.coverage import DIMENSIONS, Rulebook, covered_many, rules
+from annotation.coverage import Rulebook, covered_many, rules
 from annotation.diversity import Encode, diversity, score, select, similarities
 from annotation.grounding.check import Truth, contradictions, ground
 from annotation.language import english
 from annotation.measuring.attributes import Attributes
 from annotation.models.prices import USD
 from annotation.models.providers import Evidence, Request, cleaned
+from annotation.prompting import PROMPTS, prompt
 from annotation.together import together
 from schemas.captions import Caption
-from schemas.digests import digest
-from schemas.errors import BadInput, CallError
-from schemas.names import GROUP_OF
+from schemas.errors import BadInput
+from schemas.names import spoken
 from schemas.rows import Claim
 
 _SCORERS = ThreadPoolExecutor(32, "scorer")
@@ -43,44 +41,6 @@ TEXTS = 32
 """That are read at once."""
 SECOND = 1000
 """Added to the number of a candidate that is asked for once more."""
-
-PROMPTS = ("system", "open", "clean", "mend", "side", *DIMENSIONS)
-
-
-FILLED_IN = ("object", "defect", "side", "text", "wrong")
-"""What stands for words of the sample in a prompt, in braces."""
-
-
-@cache
-def prompt(name: str, folder: str = "") -> str:
-    """A prompt by name, with what is `FILLED_IN`: the one of `folder` if there is one, else ours."""
-    own = Path(folder, f"{name}.txt")
-    if folder and own.exists():
-        return own.read_text(encoding="utf-8").strip()
-    return resources.files("annotation").joinpath("prompts", f"{name}.txt").read_text(encoding="utf-8").strip()
-
-
-def prompts_digest(folder: str = "") -> str:
-    """Changes when any prompt does. Raises CallError for a folder of prompts that cannot be used."""
-    if folder:
-        _demand_usable(Path(folder))
-    return digest([prompt(name, folder) for name in PROMPTS])
-
-
-def _demand_usable(folder: Path) -> None:
-    names = sorted(p.stem for p in folder.glob("*.txt"))
-    if not names:
-        raise CallError(f"caption.prompts: {folder}: holds no prompt; put files like open.txt there")
-    for name in names:
-        if name not in PROMPTS:
-            raise CallError(f"caption.prompts: {folder / name}.txt: is no prompt; there are {', '.join(PROMPTS)}")
-        try:
-            prompt(name, str(folder)).format(**dict.fromkeys(FILLED_IN, ""))
-        except (KeyError, IndexError, ValueError, AttributeError, OSError) as e:
-            raise CallError(
-                f"caption.prompts: {folder / name}.txt: cannot be filled in ({type(e).__name__}: {e}); braces are for "
-                f"{', '.join(FILLED_IN)}, and are doubled otherwise"
-            ) from None
 
 
 @cache
@@ -289,9 +249,3 @@ def _closed(text: str) -> str:
     """Without a last sentence that breaks off, if there is a whole one before it."""
     whole = re.match(r"(?s)(.*[.!?][\"')\]]*)", text)
     return whole[1] if whole else f"{text}."
-
-
-def spoken(name: str) -> str:
-    """A category as words: `surface_scratch` as "surface scratch", the built-in `vase10` as "vase"."""
-    plain = name.rstrip("0123456789") if name in GROUP_OF else name
-    return " ".join(re.sub(r"[_-]+", " ", plain).split())

@@ -16,13 +16,14 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError
 
 from annotation.asking.ask import Asks
-from annotation.candidates import prompt, spoken
 from annotation.diversity import Encode, select, similarities
 from annotation.models.prices import USD
 from annotation.models.providers import Request, cleaned
+from annotation.prompting import prompt
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput, CallError
+from schemas.names import spoken
 from schemas.notation import parsed
 from schemas.rows import ClassDescription
 from schemas.section import Section

@@ -1,5 +1,7 @@
 """The built-in names that recipes choose from and labels carry (MMVIAD, appendix C)."""
 
+import re
+
 DEFECT_TYPES = ("crack", "scratch", "concavity", "bulge", "broken", "hole")
 """The six structural defects (C.3)."""
 SEVERITIES = ("slight", "moderate", "severe")
@@ -68,3 +70,9 @@ ENVIRONMENTS: dict[str, tuple[str, str]] = {
 
 VIEWS = ("never", "briefly", "half", "always")
 """How much of a clip shows its defect: in no frame; in at most a third of the frames; in more; in all of them."""
+
+
+def spoken(name: str) -> str:
+    """A category as words: `surface_scratch` as "surface scratch", the built-in `vase10` as "vase"."""
+    plain = name.rstrip("0123456789") if name in GROUP_OF else name
+    return " ".join(re.sub(r"[_-]+", " ", plain).split())

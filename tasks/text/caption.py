@@ -13,15 +13,17 @@ from annotation.asking import ledger
 from annotation.asking.ask import Asks
 from annotation.asking.sessions import asking, model_of
 from annotation.asking.streams import drained
-from annotation.candidates import Candidate, Subject, describe, prompts_digest, spoken
+from annotation.candidates import Candidate, Subject, describe
 from annotation.diversity import sentence_encoder
 from annotation.grounding import check as grounding
 from annotation.grounding.check import Truth
 from annotation.measuring.attributes import attributes
 from annotation.models.providers import Evidence
+from annotation.prompting import prompts_digest
 from schemas.captions import Caption
 from schemas.digests import digest
 from schemas.errors import BadInput
+from schemas.names import spoken
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Row, Sample, Score, annotation
 from tasks import encoders

@@ -9,8 +9,8 @@ from annotation import classes
 from annotation.asking import ledger
 from annotation.asking.sessions import asking, model_of
 from annotation.asking.streams import drained
-from annotation.candidates import prompts_digest
 from annotation.diversity import sentence_encoder
+from annotation.prompting import prompts_digest
 from schemas.digests import digest
 from schemas.errors import BadInput
 from schemas.recipe import Recipe

@@ -6,11 +6,11 @@ from math import ceil
 from typing import Any
 
 from annotation.asking.sessions import cost_of
-from annotation.candidates import PROMPTS, prompt, prompts_digest
 from annotation.classes import CAUSES, LOOKS, MERGED, NOTES
 from annotation.coverage import rules
 from annotation.models.prices import Price
 from annotation.models.providers import Request
+from annotation.prompting import PROMPTS, prompt, prompts_digest
 from schemas.captions import Caption
 
 WORDS = dict.fromkeys(("object", "defect", "side", "name"), "n" * 40) | dict.fromkeys(("text", "wrong", "notes"), "")

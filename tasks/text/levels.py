@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from annotation import classes
-from annotation.candidates import spoken
 from annotation.labels import current
 from annotation.measuring.attributes import attributes
 from schemas.errors import BadInput
+from schemas.names import spoken
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, ClassDescription, Description, Row, Sample
 from tasks.stage import MAKER, Context, Shard, makers, stage

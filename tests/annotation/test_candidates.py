@@ -9,13 +9,14 @@ import pytest
 
 from annotation.asking.ask import Asker
 from annotation.asking.ledger import Ledger
-from annotation.candidates import PROMPTS, Candidate, Subject, describe, prompt, prompts_digest, spoken
+from annotation.candidates import Candidate, Subject, describe
 from annotation.coverage import DIMENSIONS
 from annotation.measuring.attributes import Attributes, attributes
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Answer, Request
+from annotation.prompting import prompt
 from schemas.captions import Caption
-from schemas.errors import BadInput, CallError
+from schemas.errors import BadInput
 
 FULL = "A long, straight scratch, shallow and dark, lies in the upper left."
 
@@ -196,41 +197,12 @@ def test_a_refused_correction_costs_and_changes_nothing(tmp_path: Path) -> None:
     assert len(found) == 4
 
 
-def test_prompts_are_whole(tmp_path: Path) -> None:
-    for name in PROMPTS:
-        text = prompt(name).format(object="can", defect="dent", text="A dent.", wrong="It is no hole.", side="edge")
-        assert text.endswith(".")
-        assert "{" not in text
-
-
 def test_a_folder_of_prompts_takes_the_place_of_ours(tmp_path: Path) -> None:
     (tmp_path / "open.txt").write_text("What of this {object}? {{A dent}}, say.")
     writer = Writer(lambda r: FULL)
     run(writer, tmp_path, prompts=str(tmp_path))
     assert writer.asked[0].prompt == "What of this tin can? {A dent}, say."
     assert writer.asked[0].system == prompt("system")
-    assert prompts_digest(str(tmp_path)) != prompts_digest()
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "says"),
-    [
-        ("open", "See {thing}.", "open.txt: cannot be filled in"),
-        ("open", "See {", "open.txt: cannot be filled in"),
-        ("opne", "See.", "opne.txt: is no prompt; there are system, open"),
-        ("", "", "holds no prompt"),
-    ],
-)
-def test_prompts_that_cannot_be_used_are_named(name: str, text: str, says: str, tmp_path: Path) -> None:
-    if name:
-        (tmp_path / f"{name}.txt").write_text(text)
-    with pytest.raises(CallError, match=says):
-        prompts_digest(str(tmp_path))
-
-
-def test_spoken() -> None:
-    assert spoken("surface_scratch-deep") == "surface scratch deep"
-    assert spoken("vase10") == "vase" and spoken("pump2") == "pump2"
 
 
 def test_another_language_is_asked_for_once_more(tmp_path: Path) -> None:

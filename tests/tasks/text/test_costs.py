@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from annotation.asking.sessions import cost_of
-from annotation.candidates import prompt
 from annotation.models.providers import Request
+from annotation.prompting import prompt
 from schemas.captions import Caption, ClassText
 from schemas.errors import CallError, DefectoryError
 from tasks.text.costs import Asked, beyond, left_about_a_sample, most_requests, text_cost
