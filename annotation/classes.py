@@ -17,6 +17,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from annotation.asking.ask import Asks
 from annotation.diversity import Encode, select, similarities
+from annotation.labels import AUTHORITY, FIRMNESS
 from annotation.models.prices import USD
 from annotation.models.providers import Request, cleaned
 from annotation.prompting import prompt
@@ -30,6 +31,9 @@ from schemas.section import Section
 
 LOOKS = ("class-looks", "class-tell")
 CAUSES = ("class-cause",)
+MERGE = "class-merge"
+PROMPTS = ("system", *LOOKS, *CAUSES, MERGE)
+"""All that is asked with."""
 NOTES = 8
 """Diverse answers that are merged, at most, for looks and for causes each."""
 MERGED: dict[str, Any] = {
@@ -181,7 +185,7 @@ async def refined(
         raise BadInput(f"{who} gave no usable answer; try another model")
     ours = [f"- ours: {phrase}" for phrase in (*base.attributes, *base.causes)]
     joined = "\n".join([*ours, *(f"- {note}" for note in notes)])
-    merged = await asker.ask(request("class-merge", 0, MERGED, joined), streams[-1])
+    merged = await asker.ask(request(MERGE, 0, MERGED, joined), streams[-1])
     try:
         parts = json.loads(merged.answer.text)
         attributes, causes = ([cleaned_phrase(p) for p in parts[key]] for key in ("attributes", "causes"))
@@ -224,16 +228,8 @@ def _row(**values: Any) -> ClassDescription:
     return ClassDescription(id=digest("class text", values), **values)
 
 
-STANDING = {"corrected": 3, "accepted": 2, "candidate": 1}
-
-
 def current(rows: list[ClassDescription]) -> dict[str, ClassDescription]:
     """The text of each class that holds: a person's over the file's over a model's, then the firmer one."""
-    authority = {"person": 3, "rule": 2, "model": 1}
-    best: dict[str, ClassDescription] = {}
-    for row in sorted(
-        rows, key=lambda r: (authority[r.author_kind], STANDING.get(r.status, 0), r.author_version, r.id)
-    ):
-        if row.status != "rejected":
-            best[row.label] = row
-    return best
+    heard = (r for r in rows if r.status != "rejected")
+    ranked = sorted(heard, key=lambda r: (AUTHORITY[r.author_kind], FIRMNESS[r.status], r.author_version, r.id))
+    return {row.label: row for row in ranked}

@@ -10,7 +10,7 @@ from annotation.asking import ledger
 from annotation.asking.sessions import asking, model_of
 from annotation.asking.streams import drained
 from annotation.diversity import sentence_encoder
-from annotation.prompting import prompts_digest
+from annotation.prompting import prompt
 from schemas.digests import digest
 from schemas.errors import BadInput
 from schemas.recipe import Recipe
@@ -39,9 +39,10 @@ def settings(recipe: Recipe) -> tuple[object, ...]:
     want = recipe.caption
     if not want.class_text.refine:
         return texts(recipe), ()
-    asked = want.provider, want.base_url, model_of(want), want.temperature, want.max_tokens, prompts_digest()
+    asked = want.provider, want.base_url, model_of(want), want.temperature, want.max_tokens
+    words = digest([prompt(name) for name in classes.PROMPTS])
     kept = want.class_text.answers, want.max_similarity, encoders.identity(want.encoder)
-    return texts(recipe), (*asked, *kept)
+    return texts(recipe), (*asked, words, *kept)
 
 
 @stage(version=1, reads=(MAKER,), writes=("class_texts",), settings=settings, cut=gathering(MAKER))

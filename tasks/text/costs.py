@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from annotation.asking.sessions import cost_of
-from annotation.classes import CAUSES, LOOKS, MERGED, NOTES
+from annotation.classes import CAUSES, LOOKS, MERGE, MERGED, NOTES
 from annotation.coverage import rules
 from annotation.models.prices import Price
 from annotation.models.providers import Request
@@ -84,7 +84,7 @@ def _tokens_in(asked: Asked, want: Caption, cost: Price) -> int:
     looks = most((name for name in PROMPTS if name not in ("system", "mend")), **about)
     mends = most(["mend"], **about) + 2 * want.max_tokens  # the text, and what is wrong with it
     texts = most((*LOOKS, *CAUSES), prompt("system"))
-    merges = most(["class-merge"], "", schema=MERGED) + 2 * NOTES * want.max_tokens
+    merges = most([MERGE], "", schema=MERGED) + 2 * NOTES * want.max_tokens
     return asked.looks * looks + asked.mends * mends + asked.texts * texts + asked.merges * merges
 
 

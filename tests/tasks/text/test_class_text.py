@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from annotation.asking.ledger import Ledger, url
+from annotation.prompting import prompt
 from schemas.recipe import Recipe
 from schemas.rows import ClassDescription
+from tasks.text import class_text as task
 from tasks.text.class_text import class_text, settings
 from tasks.workspace import Workspace
 from tests import factory
@@ -40,6 +42,13 @@ def test_what_refines_a_text_is_in_the_fingerprint_where_texts_are_refined(chang
 
     (before, plain), (after, plain_after) = both(), both(**changed)
     assert before != after and plain == plain_after
+
+
+def test_the_words_that_classes_are_asked_with_are_in_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = factory.recipe(caption={"provider": "openai", "class_text": {"refine": True}})
+    before = settings(wanted)
+    monkeypatch.setattr(task, "prompt", lambda name: "Otherwise." if name == "class-merge" else prompt(name))
+    assert settings(wanted) != before
 
 
 def answer(_: int, body: dict[str, Any]) -> Reply:
