@@ -6,6 +6,7 @@ memory however many requests wait, and a killed process has nothing to restore: 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,6 +32,7 @@ AWAY_S = 3600.0
 """A service that answers no look at a batch for so long has stayed away."""
 ROWS = 500
 """Results per transaction."""
+LOG = logging.getLogger(__name__)
 
 
 class Waiting(Exception):
@@ -138,12 +140,19 @@ class BatchAsker(Asker):
             except Transient as e:
                 await self.sleep(self._wait(attempt, e.retry_after, self._rng))
                 # "Too many" is a plain no; after anything else it may still be on its way.
-                found = await self._arrived(filling.name, 0.0 if e.slow else GRACE_S)
+                found = await self._looked_for(filling.name, 0.0 if e.slow else GRACE_S)
                 if found is not None:
                     return found
                 if attempt == self.tries:
                     raise Transient(f"{e}; given up after {attempt} tries", billed=e.billed) from None
         raise AssertionError("the last try returns or raises")
+
+    async def _looked_for(self, name: str, grace_s: float) -> str | None:
+        """Like `_arrived`. Raises Transient also when it cannot be told: then the batch may be there, and be paid."""
+        try:
+            return await self._arrived(name, grace_s)
+        except DefectoryError as e:
+            raise Transient(f"{e}; whether batch {name} arrived is not known", billed=True) from None
 
     async def _arrived(self, name: str, grace_s: float) -> str | None:
         """The provider's name for a batch that may be there, or may appear there within `grace_s`."""
@@ -215,27 +224,37 @@ class BatchAsker(Asker):
         if batch.status == "filling":
             await self._closed(batch, State(True), "its batch was never sent")
             return
-        remote = batch.remote or await self._arrived(batch.name, GRACE_S)
-        if remote is None:
-            await self._gone(batch, "never arrived", lost=False)
-            return
-        if batch.remote is None:
-            await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote=remote)
         try:
+            remote = batch.remote or await self._arrived(batch.name, GRACE_S)
+            if remote is None:
+                await self._gone(batch, "never arrived", lost=False)
+                return
+            if batch.remote is None:
+                await asyncio.to_thread(batchbook.mark, self.ledger, batch.name, "sent", remote=remote)
             state = await self._batches.state(remote)
             await asyncio.to_thread(batchbook.saw, self.ledger, batch.name, state)
             if state.ended:
                 await self._taken_in(batch, remote, state)
             elif self._withdrawing and batch.name not in self._cancelled:
-                await self._batches.cancel(remote)
-                self._cancelled.add(batch.name)
+                await self._cancel(batch.name, remote)
         except NotThere:
             if not self._withdrawing:
                 raise DefectoryError(
-                    f"{self.provider.where}: batch {remote} is not known to this key; set the key of the account that "
-                    "it was submitted with, or give it up and ask anew with --set caption.batch=false"
+                    f"{self.provider.where}: batch {batch.remote or batch.name} is not known to this key; set the key "
+                    "of the account that it was submitted with, or give it up and ask anew with --set "
+                    "caption.batch=false"
                 ) from None
             await self._gone(batch, "is gone", lost=True)
+
+    async def _cancel(self, name: str, remote: str) -> None:
+        """Once. One that cannot be cancelled, or not any more, is waited for."""
+        try:
+            await self._batches.cancel(remote)
+        except Transient:
+            raise
+        except DefectoryError as e:
+            LOG.warning("%s: batch %s is waited for, for it cannot be cancelled (%s)", self.provider.where, remote, e)
+        self._cancelled.add(name)
 
     async def _taken_in(self, batch: Batch, remote: str, state: State) -> None:
         fatal: DefectoryError | None = None

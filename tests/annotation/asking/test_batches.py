@@ -209,6 +209,51 @@ def test_a_confirmation_that_is_lost_submits_nothing_twice(provider: str, book: 
     assert all(isinstance(f, Paid) for f in found)
 
 
+def refuse(server: StandIn, method: str, ending: str, status: int) -> None:
+    """Requests of this method to paths that end so are answered with `status`."""
+    handle = server.desk.handle
+
+    def handled(asked: str, path: str, headers: Any, body: bytes) -> Any:
+        if asked == method and path.split("?")[0].endswith(ending):
+            return status, {"content-type": "application/json"}, b"{}"
+        return handle(asked, path, headers, body)
+
+    server.desk.handle = handled  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_batch_of_which_nobody_can_tell_whether_it_arrived_is_kept(
+    status: int, book: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its confirmation was lost, and the look for it is refused: it may be there, and must not be sent again."""
+    monkeypatch.setattr(batches, "GRACE_S", 0.05)
+    with standin(lambda n, body: Reply(openai_answer())) as server:
+        server.desk.drops, handle = 1, server.desk.handle
+        refuse(server, "GET", "/batches", status)
+        with pytest.raises(Transient, match=r"whether batch defectory-.* arrived is not known"):
+            run("openai", server, book, tmp_path)
+        server.desk.handle = handle  # type: ignore[method-assign]
+        found = run("openai", server, book, tmp_path)
+        assert (len(server.requests), len(server.desk.jobs)) == (6, 1)
+    assert all(isinstance(f, Paid) for f in found)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_batch_that_cannot_be_cancelled_any_more_is_waited_for(status: int, book: Ledger, tmp_path: Path) -> None:
+    async def online(url: str) -> Paid:
+        want = Caption(provider="openai", model="gpt-4o", base_url=url, budget_usd=10)
+        async with asking(want, str(book._engine.url), tmp_path / "spool") as made:
+            return await made.ask(request("openai", 0), np.random.default_rng(0))
+
+    with standin(lambda n, body: Reply(openai_answer())) as server:
+        server.desk.looks = 3
+        asyncio.run(submitted("openai", server.url, book, tmp_path))
+        refuse(server, "POST", "/cancel", status)
+        assert isinstance(asyncio.run(online(server.url)), Paid)
+        assert len(server.requests) == 6
+    assert (book.spending().answers, book.spending().lost) == (6, 0)
+
+
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_process_killed_while_it_sends_is_made_up_for(
     arrived: bool, book: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
