@@ -14,7 +14,7 @@ import numpy as np
 
 from annotation.asking.ledger import Ledger
 from annotation.asking.operations import Busy, Known, Operation, Outcome, OverCap, Release, Reserve, Reserved, Settle
-from annotation.models.limits import Limiter, Turn
+from annotation.models.limits import HOUR, Limiter, Turn
 from annotation.models.prices import USD, Price
 from annotation.models.providers import Answer, Named, Provider, Request, Transient, Unanswerable, check
 from schemas.errors import BadInput, DefectoryError
@@ -103,6 +103,11 @@ class Asker:
                         answer = await self._answer(key, request, turn)
                     except Transient as e:
                         failures += 1
+                        if e.slow and (e.retry_after or 0.0) > HOUR:
+                            raise DefectoryError(
+                                f"{e}; it takes no questions for more than an hour (Retry-After); run the same command "
+                                "again after that: answers that are there are not paid twice"
+                            ) from None
                         if failures == self.tries:
                             raise Transient(f"{e}; given up after {failures} tries", billed=e.billed) from None
                         wait = self._wait(failures, e.retry_after, rng)

@@ -86,7 +86,7 @@ class Gemini:
         except httpx.HTTPError as e:
             sent = not isinstance(e, httpx.ConnectError)
             raise Transient(f"{self.where}: the connection failed ({self.said(e)})", billed=sent) from None
-        except (ValueError, KeyError) as e:  # a body that is no JSON, or no answer
+        except (ValueError, KeyError, TypeError, RecursionError) as e:  # a body that is no JSON, or no answer
             raise Transient(f"{self.where}: unreadable answer ({self.said(e)})", billed=True) from None
 
     def said(self, reason: object) -> str:
@@ -132,6 +132,8 @@ class Gemini:
                 return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
             case 405:
                 return NotThere(f"{self.where}: takes no questions at this address (405); correct the base_url")
+            case code if code < 400 or code == 407:  # it leads elsewhere, or a proxy stands before it
+                return DefectoryError(f"{self.where}: not to be reached so ({code}); correct the base_url or the proxy")
             case 408 | 429:
                 return Transient(f"{self.where}: {e.code} {said}", billed=False, retry_after=wait, slow=e.code == 429)
             case code if code >= 500:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 MINUTE = 60.0
+HOUR = 3600.0
+"""No server is believed that wants to be left alone for longer."""
 SHORTEST_WAIT_S = 0.001
 
 
@@ -100,7 +102,7 @@ class Limiter:
             if turn.began >= self._cut_at:
                 self.window = max(1.0, min(self.window, len(self._turns)) / 2)
                 self._cut_at = now
-            self._closed_until = max(self._closed_until, now + (retry_after or 0.0))
+            self._closed_until = max(self._closed_until, now + min(retry_after or 0.0, HOUR))
 
     def served(self) -> None:
         """An answer came: room for one more after a window's worth of them."""
@@ -117,7 +119,7 @@ class Limiter:
                 if limit and left is not None and reset and limit > left:
                     # Those under way may not be in the server's count yet: better to wait a little too long.
                     under_way = sum(t.amounts[kind] for t in self._turns.values())
-                    rate = (limit - left) / reset
+                    rate = (limit - left) / min(reset, HOUR)
                     self._told[kind] = _Told(limit, left - under_way, rate, self._clock())
             self._call_next()
 

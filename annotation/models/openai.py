@@ -27,6 +27,8 @@ from schemas.errors import DefectoryError
 
 FINISH = {"stop": "stop", "length": "length", "content_filter": "refused"}
 
+UNHEARD = (502, 504, 520, 524)
+"""Gateways say so when the answer of the server behind them did not come: it may have been made, and billed."""
 FILTERED = ("content_filter", "content_policy_violation")
 """Codes of a server that did not show the question to its model: another question may pass."""
 
@@ -95,6 +97,8 @@ class OpenAI:
             api_key=api_key,
             base_url=base_url or ADDRESSES["openai"],
             timeout=timeout_s,
+            # The one that it makes for itself leaves a traceback behind where it cannot be made.
+            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout_s),
             max_retries=0,
             organization="",
             project="",
@@ -122,7 +126,7 @@ class OpenAI:
             headers = e.response.headers
             self._told(headers)
             body, wait = parsed_or_plain(e.response.text), seconds(headers.get("retry-after"))
-            raise self.explained(e.status_code, body, model, wait) from None
+            raise self.explained(e.status_code, body, model, wait, direct=True) from None
         except openai.APITimeoutError:
             raise Transient(f"{self.where}: no answer in time", billed=True) from None
         except openai.APIConnectionError as e:
@@ -158,7 +162,8 @@ class OpenAI:
         choices: Any = getattr(reply, "choices", None)
         message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
         if message is None:
-            raise Transient(f"{self.where}: an answer without a choice", billed=True)
+            said = self.said(worded(getattr(reply, "error", None)))  # some gateways tell of faults behind them so
+            raise Transient(f"{self.where}: an answer without a choice ({said})", billed=True)
         refusal: Any = getattr(message, "refusal", None)
         reason = str(getattr(choices[0], "finish_reason", None))
         finish = "refused" if refusal else FINISH.get(reason, "stop")
@@ -167,8 +172,11 @@ class OpenAI:
         counts = [counted(getattr(usage, name, None)) for name in ("prompt_tokens", "completion_tokens")]
         return Answer(text, finish, named(getattr(reply, "model", None)), *counts)
 
-    def explained(self, status: int, body: Any, model: str, wait: float | None = None) -> DefectoryError:
-        """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
+    def explained(
+        self, status: int, body: Any, model: str, wait: float | None = None, direct: bool = False
+    ) -> DefectoryError:
+        """The exception that says what to do about an HTTP status, `direct` or of a line of a batch; a message about
+        the key is never repeated."""
         error = getattr(body, "error", body)
         code, param, said = getattr(error, "code", None), blamed(error), self.said(worded(error))
         match status:
@@ -184,12 +192,16 @@ class OpenAI:
                 return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
             case 405:
                 return NotThere(f"{self.where}: takes no questions at this address (405); correct the base_url")
+            case _ if status < 400 or status == 407:  # it leads elsewhere, or a proxy stands before it
+                return DefectoryError(
+                    f"{self.where}: not to be reached so ({status}); correct the base_url or the proxy"
+                )
             case 408 | 409 | 429:
                 slow = status == 429
                 return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait, slow=slow)
             case _ if status >= 500:
-                slow = status in (503, 529)
-                return Transient(f"{self.where}: {status} {said}", billed=False, retry_after=wait, slow=slow)
+                billed, slow = direct and status in UNHEARD, status in (503, 529)
+                return Transient(f"{self.where}: {status} {said}", billed=billed, retry_after=wait, slow=slow)
             case _ if param and code not in FILTERED and not param.startswith("messages"):
                 return DefectoryError(
                     f"{self.where}: does not accept `{self.said(param)}` as set here ({said}); change it"

@@ -159,27 +159,39 @@ async def opened(
 ) -> AsyncIterator[Provider]:
     """The provider `measured`, `openai` or `gemini`; `told` is given the headers of every answer.
 
-    Raises DefectoryError when its key is missing.
+    Raises DefectoryError when its key is missing, or when nothing can be sent from this environment.
     """
-    provider: Provider
-    if name == "measured":
-        from annotation.measured.provider import Measured
-
-        provider = Measured()
-    elif name == "openai":
-        from annotation.models.openai import OpenAI
-
-        provider = OpenAI(key("openai", base_url), base_url, timeout_s, told or _unheard)
-    elif name == "gemini":
-        from annotation.models.gemini import Gemini
-
-        provider = Gemini(key("gemini", base_url), base_url, timeout_s)
-    else:
-        raise DefectoryError(f"provider {name}: not known; there are {', '.join(DEFAULT_MODELS)}")
+    provider = _provider(name, base_url, timeout_s, told or _unheard)
     try:
         yield provider
     finally:
         await provider.close()
+
+
+def _provider(name: str, base_url: str, timeout_s: float, told: Told) -> Provider:
+    if name == "measured":
+        from annotation.measured.provider import Measured
+
+        return Measured()
+    if name not in KEYS:
+        raise DefectoryError(f"provider {name}: not known; there are {', '.join(DEFAULT_MODELS)}")
+    import httpx
+    import httpx2
+
+    secret = key(name, base_url)
+    try:
+        if name == "openai":
+            from annotation.models.openai import OpenAI
+
+            return OpenAI(secret, base_url, timeout_s, told)
+        from annotation.models.gemini import Gemini
+
+        return Gemini(secret, base_url, timeout_s)
+    except (ImportError, OSError, ValueError, httpx.InvalidURL, httpx2.InvalidURL) as e:
+        raise DefectoryError(
+            f"provider {name}: nothing can be sent with the proxies and certificates that the environment names "
+            f"({words(e, secret)}); mend HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY or SSL_CERT_FILE"
+        ) from None
 
 
 KEYS = {"openai": ("OPENAI_API_KEY",), "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY")}

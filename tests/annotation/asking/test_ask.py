@@ -87,6 +87,14 @@ def test_another_try_after_a_wait_as_long_as_asked(book: Ledger) -> None:
     assert book.spending().lost == 0
 
 
+def test_a_server_that_wants_to_be_left_alone_for_long_ends_the_build_which_says_so(book: Ledger) -> None:
+    told = Transient("x: 429 daily limit", billed=False, retry_after=7200, slow=True)
+    with pytest.raises(DefectoryError, match=r"429 daily limit; it takes no questions for more than an hour") as caught:
+        ask(Scripted(told, ANSWER), book)
+    assert not isinstance(caught.value, Transient)
+    assert ask(Scripted(ANSWER), book)[0].answer == ANSWER
+
+
 def test_what_does_not_follow_its_schema_is_asked_for_again_and_was_paid(book: Ledger) -> None:
     form = {"type": "object", "required": ["causes"]}
     said = [replace(ANSWER, text=t) for t in ("It is small.", '{"causes": ', "{}", '{"causes": []}')]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.models.limits import MINUTE, Limiter, duration
+from annotation.models.limits import HOUR, MINUTE, Limiter, duration
 
 
 class Jump(selectors.SelectSelector):
@@ -113,6 +113,24 @@ def test_nobody_begins_before_the_server_said() -> None:
             return now
 
     assert run(main) == pytest.approx(30.0, abs=0.01)
+
+
+def test_nobody_waits_for_longer_than_an_hour() -> None:
+    """A server that wants years is not believed, nor one that says it has nothing left for days."""
+
+    async def main(clock: Any) -> float:
+        limiter = Limiter(4, clock=clock)
+        async with limiter.turn(1) as turn:
+            limiter.slowed(turn, 1e12)
+            limiter.told({
+                "x-ratelimit-limit-requests": "1", "x-ratelimit-remaining-requests": "0",
+                "x-ratelimit-reset-requests": "9999999d",
+            })  # fmt: skip
+        async with limiter.turn(1):
+            now: float = clock()
+            return now
+
+    assert run(main) == pytest.approx(2 * HOUR, abs=1.0)  # there was one under way, too
 
 
 def test_what_the_server_says_it_has_left_is_kept_to() -> None:

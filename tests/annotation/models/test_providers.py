@@ -220,6 +220,34 @@ def test_retry_after(provider: str, reply: Reply, wait: float | None) -> None:
     assert (caught.value.retry_after, caught.value.billed) == (wait, False)
 
 
+@pytest.mark.parametrize(("status", "billed"), [(500, False), (502, True), (503, False), (504, True), (524, True)])
+def test_what_a_gateway_did_not_hear_may_have_been_billed(status: int, billed: bool) -> None:
+    with pytest.raises(Transient) as caught:
+        send("openai", lambda n, _: Reply({}, status))
+    assert caught.value.billed is billed
+
+
+def test_a_fault_behind_a_gateway_that_says_200_is_told() -> None:
+    with pytest.raises(Transient, match=r"an answer without a choice \(Provider returned \*\*\*\)"):
+        send("openai", lambda n, _: Reply({"error": {"message": f"Provider returned {KEY}", "code": 502}}))
+
+
+@pytest.mark.parametrize("name", ["ALL_PROXY", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+def test_an_environment_that_nothing_can_be_sent_from(
+    provider: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "odd://user:hidden@proxy")
+
+    async def once() -> None:
+        async with opened(provider, "http://127.0.0.1:9"):
+            pass
+
+    with pytest.raises(DefectoryError, match=r"nothing can be sent with the proxies and .*; mend HTTP_PROXY") as caught:
+        asyncio.run(once())
+    assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("provider", "status", "body", "says"),
     [
@@ -237,6 +265,10 @@ def test_retry_after(provider: str, reply: Reply, wait: float | None) -> None:
             gemini_error(400, "User location is not supported", status="FAILED_PRECONDITION"),
             r"does not serve this account as it is \(User location is not supported\); mend that",
         ),
+        ("openai", 304, {}, r"not to be reached so \(304\); correct the base_url or the proxy"),
+        ("openai", 407, {}, r"not to be reached so \(407\); correct the base_url or the proxy"),
+        ("gemini", 301, {}, r"not to be reached so \(301\); correct the base_url or the proxy"),
+        ("gemini", 407, {}, r"not to be reached so \(407\); correct the base_url or the proxy"),
         ("gemini", 405, gemini_error(405, "no"), r"takes no questions .* \(405\); correct the base_url"),
         ("gemini", 403, gemini_error(403, "denied"), "key in GEMINI_API_KEY was refused"),
         ("gemini", 404, gemini_error(404, "no such model"), "gemini gemini-2.5-flash: .* does not know it"),
