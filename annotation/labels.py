@@ -41,7 +41,7 @@ def standing(annotations: Iterable[Annotation], withdrawn: bool = False) -> list
     return [a for a, _ in founded if a.id not in superseded and (withdrawn or a.status != WITHDRAWN)]
 
 
-def spoken(annotations: Iterable[Annotation]) -> list[Annotation]:
+def not_withdrawn(annotations: Iterable[Annotation]) -> list[Annotation]:
     """The rows that were said and not taken back, superseded ones among them; as `standing`, without what is gone."""
     founded, taken_back = _founded(annotations)
     return [a for a, _ in founded if a.status != WITHDRAWN and a.id not in taken_back]

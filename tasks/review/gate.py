@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from annotation.agreement.people import answers
-from annotation.labels import Labels, current, spoken, standing
+from annotation.labels import Labels, current, not_withdrawn, standing
 from schemas.errors import CallError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation
@@ -115,7 +115,7 @@ def people(rows: Iterable[Annotation], task: str, round_: int, batch: str | None
     """Who has independently answered about one sample in a round, and in a batch if one is named: whoever decided
     between answers saw them, and is not among them. Give all rows of the task."""
     heard = [
-        a for a in spoken(a for a in rows if a.task == task)
+        a for a in not_withdrawn(a for a in rows if a.task == task)
         if a.round == round_ and a.status != "candidate" and batch in (None, a.batch)
     ]  # fmt: skip
     return {a.author for a in answers(heard)}

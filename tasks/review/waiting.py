@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from annotation.agreement.people import Agreement, measure
-from annotation.labels import WITHDRAWN, spoken
+from annotation.labels import WITHDRAWN, not_withdrawn
 from schemas.errors import CallError
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Batch
@@ -108,7 +108,7 @@ def _batch(workspace: Workspace, recipe: Recipe, batch: Batch) -> "_Heard":
         for sample, said in judged_rows(workspace, tasks):
             if sample in wanted:
                 found.done += all(len(people(said, task, batch.round, id_)) >= needed for task in tasks)
-                yield from (a for a in spoken(said) if a.batch == id_)
+                yield from (a for a in not_withdrawn(said) if a.batch == id_)
 
     found.measure(rows(), recipe)
     return found
@@ -118,7 +118,7 @@ def _round(workspace: Workspace, recipe: Recipe) -> "_Heard":
     gate, round_ = progress(workspace, recipe), recipe.review.round
     found = _Heard(f"round {round_}", gate.clips, gate.judged)
     judged = judged_rows(workspace, JUDGED[recipe.kind])
-    found.measure((a for _, said in judged for a in spoken(said) if a.round == round_), recipe)
+    found.measure((a for _, said in judged for a in not_withdrawn(said) if a.round == round_), recipe)
     return found
 
 
