@@ -73,5 +73,7 @@ class Caption(Section):
     @model_validator(mode="after")
     def _refined_by_a_model(self) -> Self:
         if self.class_text.refine and self.provider == "measured":
-            raise ValueError("`class_text.refine` asks a model, which `measured` is not; name another `provider`")
+            raise ValueError(
+                "`class_text.refine` asks a model, which `measured` is not; name another `provider`, or set it to false"
+            )
         return self
