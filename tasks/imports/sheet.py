@@ -4,13 +4,11 @@ import heapq
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
-from pycocotools import mask as rle
 
 from schemas.digests import digest
 from schemas.rows import Annotation, Mask, Media, Sample
-from tasks.pictures import read_rgb
+from tasks.pictures import outline, read_rgb
 from tasks.workspace import Ref, Workspace
 
 PER_CLASS, MOST = 4, 60
@@ -39,7 +37,5 @@ def outlined(file: Path, masks: list[Mask]) -> np.ndarray:
     """The picture, (H, W, 3) uint8 RGB, with the outline of every mask."""
     picture = read_rgb(file)
     for mask in masks:
-        blob = rle.decode({"size": [mask.height, mask.width], "counts": mask.counts.encode()})
-        outlines, _ = cv2.findContours(blob, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outlines, -1, OUTLINE, 1, cv2.LINE_AA)
+        outline(picture, mask, OUTLINE)
     return picture

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import cv2
 import duckdb
-import numpy as np
-from pycocotools import mask as coco
 
 from schemas.errors import BadInput
 from schemas.rows import Mask, Signal
 from tasks import video
 from tasks.filming.views import FLAG_WORDS, VIEW_WORDS
+from tasks.pictures import outline
 from tasks.release.edition import TEMPLATES, Edition, templates
 from tasks.release.figures import BINS, DIMENSIONS, Figures, Tallies, seen
 from tasks.release.manifest import Bundle, rows
@@ -132,14 +131,6 @@ def _tile(bundle: Bundle, folder: Path, width: int, outlined: bool) -> Tile:
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     if outlined:
         for region in masks.get(frame, ()):
-            _outline(small, region)
+            outline(small, region, OUTLINE)
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 78])
     return Tile(bundle, "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode())
-
-
-def _outline(picture: np.ndarray, mask: Mask) -> None:
-    blob = coco.decode({"size": [mask.height, mask.width], "counts": mask.counts.encode()})
-    size = picture.shape[1], picture.shape[0]
-    blob = cv2.dilate(cv2.resize(blob, size, interpolation=cv2.INTER_NEAREST), np.ones((3, 3), np.uint8), iterations=2)
-    outlines, _ = cv2.findContours(blob, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, outlines, -1, OUTLINE, 1, cv2.LINE_AA)

@@ -1,18 +1,16 @@
 """The picture of a sample that is described and measured, with the defect's place in it, and what is known of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from pycocotools import mask as rle
 
 from annotation.labels import current
 from schemas.errors import BadInput
 from schemas.rows import Annotation, Interval, Mask, Media, Sample, Signal
 from tasks import video
-from tasks.pictures import read_rgb
+from tasks.pictures import decoded, read_rgb
 from tasks.stage import MAKER, Context
 
 
@@ -92,13 +90,6 @@ def frame_of(sample: Sample, known: Known) -> tuple[int, np.ndarray | None]:
 def middle(keyframes: list[int], frames: int) -> int:
     """The middle keyframe (the earlier of two), or the middle frame of a clip without keyframes."""
     return sorted(keyframes)[(len(keyframes) - 1) // 2] if keyframes else (frames - 1) // 2
-
-
-def decoded(regions: Sequence[Mask]) -> np.ndarray:
-    """(H, W) bool: what any of the regions covers."""
-    packed = [{"size": [m.height, m.width], "counts": m.counts.encode()} for m in regions]
-    covered: np.ndarray = rle.decode(rle.merge(packed))
-    return covered.astype(bool)
 
 
 def picture_at(clip: Path, frame: int) -> np.ndarray:

@@ -11,10 +11,10 @@ from schemas.recipe import Recipe
 from schemas.rows import Annotation, Description, Mask, Sample, annotation
 from tasks.imports.stage import encoded
 from tasks.keyframes import keyframes
+from tasks.pictures import decoded
 from tasks.review import review
 from tasks.stage import Shard, execute
 from tasks.text.levels import levels
-from tasks.text.pictured import decoded
 from tasks.visibility import visibility
 from tasks.workspace import Workspace
 from tests import factory
