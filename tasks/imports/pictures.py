@@ -20,7 +20,7 @@ SLACK = 0.01
 DEPTHS = (8, 10, 12, 14, 16)
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What a file may hold, whatever its name says; of others Pillow runs programs (PostScript in a file called a.png)."""
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError, Image.DecompressionBombError)
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError)
 """What Pillow raises for files that are not what they seem."""
 
 Fit = Literal["stretch", "pad", "crop"]
@@ -44,18 +44,18 @@ def decode(file: Path, name: str) -> Decoded:
     """Raises BadInput, naming `name`, for a picture that is unreadable, truncated or too large."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("ignore")  # Pillow's limits are others than ours, and its doubts are not the user's
             with Image.open(file, formats=FORMATS) as opened:
                 width, height = opened.size
                 if width * height > MOST_PIXELS:
                     raise BadInput(f"{name}: has {width}x{height} pixels, more than {MOST_PIXELS:,}; cut it into parts")
                 turn = opened.getexif().get(0x0112, 1)
                 pixels = _plain(ImageOps.exif_transpose(opened))
-    except Image.DecompressionBombWarning as e:
-        raise BadInput(f"{name}: is far larger unpacked than any photograph ({e:.80})") from None
+    except Image.DecompressionBombError:  # Pillow's own limit, which is higher
+        raise BadInput(f"{name}: has more than {MOST_PIXELS:,} pixels; cut it into parts") from None
     except BROKEN as e:
-        raise BadInput(f"{name}: cannot be read as an image ({' '.join(str(e).split())[:120]})") from None
+        said = " ".join(str(e).replace(str(file), name).split())
+        raise BadInput(f"{name}: cannot be read as an image ({said[:120]})") from None
     if not pixels.size:
         raise BadInput(f"{name}: has no pixels")
     return Decoded(pixels, int(turn), (width, height))

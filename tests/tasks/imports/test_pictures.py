@@ -67,6 +67,25 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path, monkeypa
         decode(tmp_path / "a.png", "a.png")
 
 
+@pytest.mark.parametrize(("limit", "said"), [(60, "has 51x100 pixels, more than"), (30, "has more than")])
+def test_a_picture_beyond_the_library_s_own_limits_is_refused_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, said: str
+) -> None:
+    """Pillow warns from its limit on, which is below ours, and raises from twice as many pixels."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50 * limit)
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 5000)
+    sets.write(tmp_path / "a.png", np.zeros((100, 51), np.uint8))
+    with pytest.raises(BadInput, match=rf"^a\.png: {said} 5,000( pixels)?; cut it into parts$"):
+        decode(tmp_path / "a.png", "a.png")
+
+
+def test_a_refusal_says_no_more_of_the_machine_than_the_name_in_the_set(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("hello")
+    with pytest.raises(BadInput) as refused:
+        decode(tmp_path / "a.jpg", "scratch/a.jpg")
+    assert str(tmp_path) not in str(refused.value)
+
+
 @given(
     st.integers(24, 90), st.integers(24, 90), st.integers(16, 64), st.sampled_from(["stretch", "pad", "crop"]),
     st.integers(0, 10_000),
