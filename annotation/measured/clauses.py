@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from annotation.measuring.attributes import POSITIONS, SEEN, Attributes, direction_of, parts_of
 from annotation.measuring.measure import Region
-from annotation.measuring.wording import COUNTS, Pick, a, family, noun, runs
+from annotation.measuring.wording import COUNTS, Pick, a, family, noun, runs, spoken
 from annotation.models.providers import Evidence
 
 SIZES = (
@@ -48,6 +48,7 @@ FEW = 6
 FAINTER = ("Fainter marks near it may belong to it", "Fainter traces beside it may be part of it", "")
 """Where a laxer estimate finds more pieces."""
 
+ROLLED_IN = ("is rolled into the surface", "is pressed into the surface", "is embedded in the surface")
 RELIEF: dict[str, tuple[str, ...]] = {
     "bulge": ("is raised above the surface", "rises out of the surface", "stands proud of the surface"),
     "dent": ("is sunken below the surface", "dips below the surface", "is pressed into the surface"),
@@ -57,14 +58,33 @@ RELIEF: dict[str, tuple[str, ...]] = {
     "broken": ("cuts into the body, where a piece has come away", "is hollow where a piece has come away"),
     "pitting": ("is sunken into the surface", "is eaten into the surface"),
     "burr": ("is raised above the surface", "stands proud of the surface"),
+    "inclusion": ("is embedded in the surface", "is bedded into the surface", "sits embedded in the material"),
+    "stain": ("lies flat on the surface", "is only a film on the surface, without height", "is flat"),
+    "gap": ("is cut right through the material", "goes through the whole thickness"),
+    "scab": ("stands a little above the surface", "is raised above the surface"),
+    "fold": ("bends the surface into a fold", "forms a ridge where the surface is folded"),
+    "iron ash": ("lies loosely on top of the surface", "rests on the surface as a thin layer"),
+    "oxide scale": ROLLED_IN,
+    "rolled-in scale": ROLLED_IN,
+    "pressed-in scale": ROLLED_IN,
+    "red iron": ("is a flat film on the surface", "lies flat on the surface"),
+    "roll mark": (
+        "is a print in the surface, a little raised or sunken",
+        "is slightly raised or sunken, as prints are",
+    ),
 }
-"""What the family of a class says about its relief."""
-
+"""What is known of the relief of a class, by its spoken name or by its family."""
 AMOUNT = {
     "bulge": ("by about {}% of the {}'s longest side", "by some {}% of the {}'s longest side"),
     "dent": ("by about {}% of the {}'s longest side", "to a depth of some {}% of the {}'s longest side"),
     "scratch": ("about {}% of the {}'s longest side deep", "to a depth of roughly {}% of the {}'s longest side"),
 }
+
+
+def relief(defect: str, pick: Pick) -> str:
+    """What is known of the relief of a class; empty for nothing."""
+    known = RELIEF.get(spoken(defect)) or RELIEF.get(family(defect))
+    return pick(known) if known else ""
 
 
 @dataclass(frozen=True)
@@ -165,9 +185,12 @@ class Clauses:
 
     def extent(self) -> str:
         s = self.seen
-        long, broad = rounded(s.length), rounded(s.breadth)
         if self.scattered:
-            return f"spread over {long} by {broad} pixels"
+            # Upright, not along its axis: nobody looks for 300 pixels in a picture of 256.
+            (left, top, right, bottom), (height, width) = s.box, self.is_.size
+            sides = min(rounded((right - left) * width), width), min(rounded((bottom - top) * height), height)
+            return f"spread over {max(sides)} by {min(sides)} pixels"
+        long, broad = rounded(s.length), rounded(s.breadth)
         if s.elongation >= 1.25:
             return self.pick((f"about {long} pixels long and {broad} wide", f"roughly {long} by {broad} pixels"))
         return self.pick((f"about {long} pixels across", f"some {long} pixels wide"))
@@ -186,11 +209,9 @@ class Clauses:
 
     def relief(self) -> str:
         """Empty where it is not known: a single picture does not show it, but some classes imply it."""
-        kind, facts = family(self.evidence.defect), self.evidence.facts
-        if kind not in RELIEF:
-            return ""
-        clause = self.pick(RELIEF[kind])
-        if facts is not None and kind in AMOUNT and facts.depth_pct > 0:
+        facts, clause = self.evidence.facts, relief(self.evidence.defect, self.pick)
+        kind = family(self.evidence.defect)
+        if clause and facts is not None and kind in AMOUNT and facts.depth_pct > 0:
             amount = f"{round(facts.depth_pct, 0 if facts.depth_pct >= 2 else 1):g}"
             clause += " " + self.pick(AMOUNT[kind]).format(amount, self.object)
         return clause

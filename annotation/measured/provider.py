@@ -10,11 +10,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from annotation.measured.clauses import Clauses
+from annotation.measured.clauses import Clauses, relief
 from annotation.measured.flawless import flawless
 from annotation.measuring.attributes import attributes
+from annotation.measuring.estimate import patchwork
 from annotation.measuring.figure import Figure, figure
-from annotation.measuring.wording import a, noun, runs, upper
+from annotation.measuring.wording import Pick, a, noun, runs, upper
 from annotation.models.providers import DEFAULT_MODELS, Answer, Evidence, Request
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
@@ -63,8 +64,7 @@ def describe(evidence: Evidence, asks: str = "open", candidate: int = 0, tempera
 
     if evidence.mask is None and evidence.defect:
         # The label says that there is a defect, and nothing says where: no more than that can be stated.
-        name, item = noun(evidence.defect)[0], evidence.object.replace("_", " ") or "part"
-        return f"The picture shows {a(name).removeprefix('an area of ')} on {a(item)}."
+        return _unmarked(evidence, pick)
     if evidence.mask is None:
         return flawless(_figure(evidence), evidence.object.replace("_", " ") or "part", pick)
     said = Clauses(attributes(evidence.picture, evidence.mask, evidence.defect, evidence.facts), evidence, pick)
@@ -72,6 +72,19 @@ def describe(evidence: Evidence, asks: str = "open", candidate: int = 0, tempera
         return _text("it " + SIDES[asks](said))
     start = evidence.seed + candidate if temperature > 0 else 0
     return FRAMES[start % len(FRAMES)](said)
+
+
+def _unmarked(evidence: Evidence, pick: Pick) -> str:
+    name, item = noun(evidence.defect)[0], evidence.object.replace("_", " ") or "part"
+    known, dark = relief(evidence.defect, pick), patchwork(evidence.picture)
+    tones = (
+        "darker and lighter areas alternate all over the picture, and the darker ones take up about {:.0%} of it",
+        "the whole picture is a patchwork of a darker and a lighter tone, some {:.0%} of it dark",
+    )
+    return _text(
+        f"the picture shows {a(name).removeprefix('an area of ')} on {a(item)}" + (f"; it {known}" if known else ""),
+        pick(tones).format(dark) if dark else "",
+    )
 
 
 @lru_cache(maxsize=4)

@@ -70,11 +70,40 @@ def estimate(picture: np.ndarray) -> Estimate | None:
     return Estimate(*(_enlarged(mask, height, width) for mask in (found, narrow, wide)))
 
 
-def _standing_out(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the background leaves, grey levels, and the same in robust deviations without its sign, (SIDE, SIDE)."""
+TONES = 20.0
+"""Least difference between the two tones of a patchwork, in grey levels of 255."""
+APART = 0.7
+"""Share of the variance that two tones explain, at least: of plain noise it is 0.64."""
+
+
+def patchwork(picture: np.ndarray) -> float | None:
+    """Share of the darker one of two tones that divide the whole picture between them, 0.25 to 0.75; None where there
+    are none. Nothing stands out of such a picture: either tone may be the background. (Otsu 1979.)"""
+    smooth = _smooth(picture)
+    trend = (BASIS @ np.linalg.lstsq(BASIS[::7], smooth.ravel()[::7])[0]).reshape(smooth.shape)
+    rest = (smooth - trend).astype(np.float32)
+    grey = np.clip(rest - rest.min(), 0, 255).astype(np.uint8)
+    dark = grey <= cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)[0]
+    share = float(dark.mean())
+    if not 0.25 <= share <= 0.75:
+        return None
+    step = float(rest[~dark].mean() - rest[dark].mean())
+    cells = cv2.resize(dark.astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA)
+    everywhere = int(((cells > 0.05) & (cells < 0.95)).sum()) >= 8
+    apart = share * (1 - share) * step**2 >= APART * float(rest.var())
+    return share if apart and step >= TONES and everywhere else None
+
+
+def _smooth(picture: np.ndarray) -> np.ndarray:
+    """Grey levels, (SIDE, SIDE) float32, without the finest grain."""
     grey = cv2.cvtColor(rgb8(picture), cv2.COLOR_RGB2GRAY).astype(np.float32)
     small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    smooth = cv2.GaussianBlur(small, (0, 0), 1.2)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), 1.2))
+
+
+def _standing_out(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the background leaves, grey levels, and the same in robust deviations without its sign, (SIDE, SIDE)."""
+    smooth = _smooth(picture)
     rest = smooth - _background(smooth)
     deviation = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
     return rest, np.abs(rest - np.median(rest)) / max(deviation, 1.0)

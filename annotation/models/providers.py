@@ -150,7 +150,7 @@ def _unheard(_: Mapping[str, str]) -> None:
 
 
 ADDRESSES = {"openai": "https://api.openai.com/v1", "gemini": "https://generativelanguage.googleapis.com"}
-DEFAULT_MODELS = {"measured": "geometry-2", "openai": "gpt-4o", "gemini": "gemini-2.5-flash"}
+DEFAULT_MODELS = {"measured": "geometry-3", "openai": "gpt-4o", "gemini": "gemini-2.5-flash"}
 
 
 @asynccontextmanager

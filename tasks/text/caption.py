@@ -66,7 +66,7 @@ def _cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
 READS = (MAKER, "visibility", "keyframes")
 
 
-@stage(version=4, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
+@stage(version=5, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
 def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Candidate descriptions of every sample, each with its scores; one of them is `chosen`.
 

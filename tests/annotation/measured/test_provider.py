@@ -1,6 +1,7 @@
 """Measured descriptions: drawn pictures whose truth is known, and sentences that must say it and nothing else."""
 
 import asyncio
+import re
 
 import cv2
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.coverage import DIMENSIONS, covered
+from annotation.measured.clauses import RELIEF
 from annotation.measured.provider import MODEL, Measured, describe
-from annotation.measuring.estimate import estimate
+from annotation.measuring.estimate import estimate, patchwork
 from annotation.measuring.figure import colour_name, figure
 from annotation.measuring.measure import region
 from annotation.measuring.wording import noun
@@ -99,11 +101,45 @@ def test_what_is_said(case: Evidence, says: list[str], never: list[str]) -> None
 
 
 def test_depth_is_only_said_where_it_is_known() -> None:
-    unknown = describe(evidence(ellipse(40, 30, 12, 12), "red iron", facts=None))
+    unknown = describe(evidence(ellipse(40, 30, 12, 12), "patches", facts=None))
     assert not covered(unknown)["depth"]
-    assert not covered(describe(evidence(ellipse(40, 30, 12, 12), "red iron", facts=None), "depth"))["depth"]
+    assert not covered(describe(evidence(ellipse(40, 30, 12, 12), "patches", facts=None), "depth"))["depth"]
     assert "3% of the vase's longest side" in describe(evidence(ellipse(40, 30, 12, 12), "bulge"))
     assert "%" not in describe(evidence(ellipse(40, 30, 12, 12), "bulge", facts=None), "depth")
+
+
+def test_what_is_known_of_a_class_is_said_as_its_depth() -> None:
+    """By its spoken name (red iron) before its family (scale), in words that coverage hears."""
+    for name in RELIEF:
+        for wording in RELIEF[name]:
+            assert covered(f"It {wording}.")["depth"], wording
+    assert "flat" in describe(evidence(ellipse(40, 30, 12, 12), "red_iron_sheet", facts=None))
+    assert "embedded" in describe(evidence(ellipse(40, 30, 12, 12), "slag_inclusion", facts=None))
+
+
+def test_what_is_spread_is_no_wider_than_the_picture() -> None:
+    """Pieces along the diagonal: their own axis is longer than either side."""
+    pieces = np.zeros((HEIGHT, WIDTH), bool)
+    for n in range(9):
+        pieces |= ellipse(10 + 37 * n, 10 + 27 * n, 8, 8)
+    said = [describe(evidence(pieces, "red iron", facts=None), candidate=n, temperature=0.9) for n in range(40)]
+    found = [match for text in said if (match := re.search(r"spread over (\d+) by (\d+) pixels", text))]
+    assert found
+    assert all(int(match[1]) <= WIDTH and int(match[2]) <= HEIGHT for match in found)
+
+
+def test_a_patchwork_is_described_without_saying_which_tone_is_the_defect() -> None:
+    rng = np.random.default_rng(1)
+    blobs = cv2.GaussianBlur(rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32), (0, 0), 12)
+    grey = np.where(blobs > 0, 140, 90) + rng.normal(0, 4, blobs.shape)
+    picture = np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    text = describe(Evidence(picture, None, "steel strip", "red_iron_sheet", None, 0))
+    assert text.startswith("The picture shows red iron on a steel strip; it is a flat film on the surface. Darker and ")
+    share = int(re.findall(r"about (\d+)%", text)[0])
+    assert abs(share - 100 * (blobs <= 0).mean()) <= 3
+    even = np.full_like(picture, 120) + rng.integers(0, 30, picture.shape, np.uint8)
+    assert patchwork(even) is None
+    assert describe(Evidence(even, None, "part", "patches", None, 0)) == "The picture shows a patch on a part."
 
 
 masks = st.builds(
@@ -208,14 +244,14 @@ def test_masks_that_cannot_be_used() -> None:
 
 def test_another_model_is_refused() -> None:
     request = Request("gpt-4o", "", "", "open", 0, 0.9, 300, evidence=evidence(ellipse(40, 30, 12, 12)))
-    with pytest.raises(DefectoryError, match=r"measured gpt-4o: there is only geometry-2"):
+    with pytest.raises(DefectoryError, match=r"measured gpt-4o: there is only geometry-3"):
         asyncio.run(Measured().answer(request))
 
 
 def test_a_defect_that_nobody_marked_is_named_and_not_denied() -> None:
     plain = np.full((32, 32, 3), 128, np.uint8)
-    evidence = Evidence(picture=plain, mask=None, object="steel strip", defect="red_iron", facts=None, seed=1)
-    assert describe(evidence, "open", 0, 0.9) == "The picture shows red iron on a steel strip."
+    evidence = Evidence(picture=plain, mask=None, object="steel strip", defect="silk", facts=None, seed=1)
+    assert describe(evidence, "open", 0, 0.9) == "The picture shows silk on a steel strip."
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests import factory
 
 def test_the_card_says_how_often_each_author_was_contradicted() -> None:
     numbers = Figures()
-    said = {"openai:gpt-4o": ("supported", "contradicted", "uncheckable"), "measured:geometry-2": ("supported",) * 3}
+    said = {"openai:gpt-4o": ("supported", "contradicted", "uncheckable"), "measured:geometry-3": ("supported",) * 3}
     sample = Sample("c1", "clip", "d", [], ["g"], "s", object="cup", instance="cup-hole-0", defect="hole")
     candidates = [
         annotation(
@@ -28,4 +28,4 @@ def test_the_card_says_how_often_each_author_was_contradicted() -> None:
     tallies = Tallies({}, Counter(samples=1), 0, None, [], [], 0, [], [])  # type: ignore[arg-type]
     lines = card.text(edition, numbers, tallies).splitlines()
     assert r"| openai:gpt-4o | 3 | 1 (33.3%) | 1 | 1 | 1 |" in lines
-    assert "| measured:geometry-2 | 3 | 0 (0.0%) | 3 | 0 | 0 |" in lines
+    assert "| measured:geometry-3 | 3 | 0 (0.0%) | 3 | 0 | 0 |" in lines

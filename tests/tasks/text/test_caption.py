@@ -78,7 +78,7 @@ def test_measured_end_to_end(workspace: Workspace) -> None:
         assert {a.media for a in rows} == {clips[rows[0].sample]}
         assert sum(value(a, "chosen") for a in rows) == 1
         assert 1 <= sum(value(a, "kept") for a in rows) <= 3
-        assert all(a.author == "measured:geometry-2" and a.status == "candidate" and a.cost_usd == 0 for a in rows)
+        assert all(a.author == "measured:geometry-3" and a.status == "candidate" and a.cost_usd == 0 for a in rows)
     seen = found[sample(workspace, "vase-bulge-0", 0).id]
     assert all(value(a, d) == 1 for a in seen for d in ("shape", "size", "depth", "location", "contrast"))
     assert all("bulge" in (a.text or "") and "darker" in (a.text or "") for a in seen)
@@ -270,7 +270,7 @@ def test_only_what_decides_the_text_is_in_the_fingerprint(workspace: Workspace) 
 
 def test_the_fingerprint_covers_what_the_recipe_only_points_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model that an empty name stands for, the rules of coverage, the files of a local sentence encoder."""
-    assert settings(recipe()) == settings(recipe(model="geometry-2"))
+    assert settings(recipe()) == settings(recipe(model="geometry-3"))
     encoders = []
     for name, config in (("one", "{}"), ("same", "{}"), ("other", '{"dim": 3}')):
         (tmp_path / name).mkdir()
