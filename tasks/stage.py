@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from schemas.arrow import arrow_schema, to_arrow
 from schemas.digests import digest
 from schemas.errors import DefectoryError
+from schemas.lines import legible
 from schemas.recipe import Recipe
 from schemas.rows import TABLE_OF, TABLES, Media, Reject, Row, Run
 from tasks.files import sha256_file
@@ -99,7 +100,8 @@ class Context:
         )
 
     def reject(self, item: str, why: Exception) -> Reject:
-        return Reject(stage=self.ref.stage, item=item, reason=str(why))
+        """A row that says in one line what cannot be used, and why; names and words in it may be anybody's."""
+        return Reject(stage=self.ref.stage, item=legible(item), reason=legible(str(why)))
 
 
 Work = Callable[[Shard, Context], Iterator[Row]]

@@ -14,6 +14,7 @@ from annotation.measuring import estimate
 from schemas import taxonomy
 from schemas.digests import digest
 from schemas.errors import BadInput, DefectoryError
+from schemas.lines import legible
 from schemas.recipe import Recipe
 from schemas.rows import Annotation, Mask, MediaRef, Row, Sample, Score, annotation
 from schemas.sources import SourceSpec
@@ -155,7 +156,7 @@ def _chosen(items: Iterable[Item | Problem], spec: SourceSpec, seed: int) -> Ite
         yield from sorted(found, key=lambda i: digest(seed, spec.name, i.found.path))[: spec.limit]
 
 
-@stage(name="import", version=3, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
+@stage(name="import", version=4, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
 def import_images(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Every image of a shard as a sample of kind `image`, with its class and, where there are any, masks and boxes.
 
@@ -175,7 +176,9 @@ def import_images(shard: Shard, ctx: Context) -> Iterator[Row]:
 
 
 def _rows(item: Item, source: Source, root: Path, ctx: Context) -> Iterator[Row]:
-    found = item.found
+    shapes = tuple(replace(s, label=legible(s.label)) for s in item.found.shapes)
+    found = replace(item.found, label=legible(item.found.label), shapes=shapes)
+    item = replace(item, found=found)
     picture = decode(root / found.path, found.path)
     side, fit = ctx.settings["side"], ctx.settings["fit"]
     said = list(_regions(item, picture, root))
@@ -197,7 +200,7 @@ def _rows(item: Item, source: Source, root: Path, ctx: Context) -> Iterator[Row]
     yield Sample(
         id=id_, kind="image", dataset=ctx.recipe.dataset, media=[MediaRef("image", media.id)], groups=[content],
         shard=ctx.shard.key, object=source.object, instance=content, defect=item.defect, width=width, height=height,
-        source=f"{source.name}:{found.path}", licence=source.licence, source_set=source.name,
+        source=legible(f"{source.name}:{found.path}"), licence=source.licence, source_set=source.name,
         source_class=found.label,
     )  # fmt: skip
 

@@ -191,6 +191,22 @@ def test_what_cannot_be_used_is_a_row_and_harms_nothing_else(folder: Path) -> No
     assert all("\n" not in r for r in reasons.values())
 
 
+def test_names_that_no_table_or_terminal_takes_are_written_legibly(folder: Path) -> None:
+    """A file name in GBK, as Chinese sets are unpacked, and labels with control characters."""
+    foreign = "缺陷.png".encode("gbk").decode("utf-8", "surrogateescape")
+    sets.write(folder / "xsdd" / "red iron" / foreign, sets.picture(4))
+    sets.write(folder / "xsdd" / "red\x1b[31m\niron" / "1.png", sets.picture(5))
+    sets.write(folder / "xsdd" / "red iron" / "a\x1b[2J.png", sets.picture(6)).write_bytes(b"")
+    workspace = Workspace.create(folder / "ws")
+    build(workspace, recipe(folder), "import")
+    samples = {s.source: s.source_class for s in workspace.rows(Sample)}
+    assert len(samples) == 18
+    assert samples[r"xsdd:red iron/ȱ\udccf\udcdd.png"] == "red iron"
+    assert samples[r"xsdd:red\x1b[31m iron/1.png"] == r"red\x1b[31m iron"
+    (reject,) = workspace.rows(Reject)
+    assert reject.item == r"xsdd/red iron/a\x1b[2J.png" and reject.reason.startswith(r"red iron/a\x1b[2J.png: cannot")
+
+
 def test_an_image_whose_mask_marks_nothing_is_normal(tmp_path: Path) -> None:
     """As KolektorSDD2: every image has a mask, and those of sound parts are black. A class folder says more."""
     blot = np.zeros((64, 96), np.uint8)
