@@ -18,6 +18,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from annotation.asking.ask import Asks
 from annotation.diversity import Encode, select, similarities
 from annotation.labels import AUTHORITY, FIRMNESS
+from annotation.measuring.wording import a
 from annotation.models.prices import USD
 from annotation.models.providers import Request, cleaned
 from annotation.prompting import prompt
@@ -102,8 +103,8 @@ def load(name: str) -> ClassTexts:
 def class_name(label: str, object_: str) -> str:
     """T0, the class-name template; `none` and an empty label are no defect."""
     if label in ("", "none"):
-        return f"a photo of a {spoken(object_)} without a defect."
-    return f"a photo of a {spoken(object_)} with a {spoken(label)} defect."
+        return f"a photo of {a(spoken(object_))} without a defect."
+    return f"a photo of {a(spoken(object_))} with {a(spoken(label))} defect."
 
 
 def sentence(name: str, attributes: tuple[str, ...] | list[str], causes: tuple[str, ...] | list[str]) -> str:

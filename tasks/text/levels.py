@@ -30,7 +30,7 @@ def _cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
 
 
 @stage(
-    version=2, reads=(MAKER, *BESIDE, "class_text"), writes=("descriptions",), settings=lambda recipe: None, cut=_cut
+    version=3, reads=(MAKER, *BESIDE, "class_text"), writes=("descriptions",), settings=lambda recipe: None, cut=_cut
 )
 def levels(shard: Shard, ctx: Context) -> Iterator[Row]:
     """T0 from the class name, T1 from the class, T2 as the model chose it, T3 as people left it; and what is measured.

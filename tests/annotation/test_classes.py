@@ -34,6 +34,7 @@ def test_the_three_parts_stand_in_one_sentence() -> None:
     ("label", "t0"),
     [
         ("rolled_pit", "a photo of a steel strip with a rolled pit defect."),
+        ("oil_spot", "a photo of a steel strip with an oil spot defect."),
         ("none", "a photo of a steel strip without a defect."),
     ],
 )

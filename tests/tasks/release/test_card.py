@@ -29,3 +29,5 @@ def test_the_card_says_how_often_each_author_was_contradicted() -> None:
     lines = card.text(edition, numbers, tallies).splitlines()
     assert r"| openai:gpt-4o | 3 | 1 (33.3%) | 1 | 1 | 1 |" in lines
     assert "| measured:geometry-3 | 3 | 0 (0.0%) | 3 | 0 | 0 |" in lines
+    above = next(n for n, line in enumerate(lines) if line.startswith("What they claim"))
+    assert lines[above - 1] == ""  # else Markdown takes it for a row of the table before it
