@@ -69,6 +69,11 @@ def blamed(error: Any) -> str:
             return ""
 
 
+def moderated(error: Any) -> bool:
+    """Whether an error says that this question was kept from its model, not that the sender may ask none."""
+    return getattr(error, "code", None) in FILTERED or hasattr(getattr(error, "metadata", None), "flagged_input")
+
+
 def spoken(content: Any) -> str:
     """The text of an answer. Some servers send it in parts; what the model thought before it is none of it."""
     match content:
@@ -184,7 +189,7 @@ class OpenAI:
                 return DefectoryError(
                     f"{self.where}: the account has no credit left; add some and run the same command again"
                 )
-            case 401 | 403:
+            case 401 | 403 if not moderated(error):
                 return DefectoryError(
                     f"{self.where}: the key in OPENAI_API_KEY was refused ({status}); set a valid one"
                 )

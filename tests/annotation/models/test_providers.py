@@ -308,9 +308,18 @@ def test_a_question_that_a_server_cannot_process_stops_no_build(body: Any) -> No
 
 
 @pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
-def test_a_filter_that_stops_one_question_stops_no_build(code: str) -> None:
-    with pytest.raises(Unanswerable, match=r"refused this request \(400\)"):
-        send("openai", lambda n, _: Reply(openai_error("The prompt was filtered", code, "prompt"), 400))
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_filter_that_stops_one_question_stops_no_build(status: int, code: str) -> None:
+    with pytest.raises(Unanswerable, match=rf"refused this request \({status}\)"):
+        send("openai", lambda n, _: Reply(openai_error("The prompt was filtered", code, "prompt"), status))
+
+
+def test_a_gateway_that_flags_one_question_stops_no_build() -> None:
+    flagged = {
+        "error": {"code": 403, "message": "flagged", "metadata": {"reasons": ["x"], "flagged_input": "Describe"}}
+    }
+    with pytest.raises(Unanswerable, match=r"refused this request \(403\)"):
+        send("openai", lambda n, _: Reply(flagged, 403))
 
 
 FORM = {
