@@ -24,6 +24,8 @@ BACKOFF_S = 1.0
 LONGEST_WAIT_S = 120.0
 POLL_S = 0.5
 CONCURRENT = 64
+ENTER_AGAIN_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Pauses between tries to enter an answer while the database is away, or its disk is full."""
 LOG = logging.getLogger(__name__)
 
 
@@ -156,8 +158,19 @@ class Asker:
     async def _settled(self, key: str, request: Request, answer: Answer) -> Paid:
         used = self.price.used(request, answer)
         cost = self.price.of(*used)
-        await asyncio.shield(self._write(Settle(key, answer, cost, sum(used))))
+        await asyncio.shield(self._written_down(Settle(key, answer, cost, sum(used))))
         return Paid(answer, cost)
+
+    async def _written_down(self, answered: Settle) -> None:
+        """What is paid for is not lost because a database is away for a moment."""
+        for pause in (*ENTER_AGAIN_S, None):
+            try:
+                await self._write(answered)
+                return
+            except DefectoryError as e:
+                if pause is None or isinstance(e, BadInput):
+                    raise
+            await self.sleep(pause)
 
     def reservation(self, key: str, request: Request, batch: str = "", unfit: Answer | None = None) -> Reserve:
         tokens = self.price.tokens(request)

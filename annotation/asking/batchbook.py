@@ -6,7 +6,6 @@ A batch is *filling* (requests are reserved for it), *sending* (it may have arri
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from annotation.asking import owners
+from annotation.asking.database import now
 from annotation.asking.ledger import Ledger
 from annotation.asking.operations import Release
 from annotation.asking.tables import BATCH, batches, requests
@@ -49,7 +49,7 @@ def begin(book: Ledger, provider: str, place: str, model: str) -> str:
         db.execute(
             batches.insert().values(
                 name=name, provider=provider, place=place, model=model, status="filling", owner=book.owner,
-                touched_at=time.time(),
+                touched_at=now(db),
             )
         )  # fmt: skip
     return name
@@ -79,7 +79,7 @@ def touch(book: Ledger) -> None:
     """A sign of life of the open batches of this process."""
     with book.transaction() as db:
         held = (batches.c.owner == book.owner, batches.c.status != "done")
-        db.execute(batches.update().where(*held).values(touched_at=time.time()))
+        db.execute(batches.update().where(*held).values(touched_at=now(db)))
 
 
 def sending(book: Ledger, name: str, size: int) -> bool:
@@ -87,21 +87,20 @@ def sending(book: Ledger, name: str, size: int) -> bool:
     taken for dead and others ask by now what is in it."""
     with book.transaction() as db:
         ours = (batches.c.name == name, batches.c.owner == book.owner, batches.c.status == "filling")
-        now = time.time()
-        values = {"status": "sending", "size": size, "sent_at": now, "touched_at": now}
+        values = {"status": "sending", "size": size, "sent_at": now(db), "touched_at": now(db)}
         return db.execute(batches.update().where(*ours).values(**values)).rowcount == 1
 
 
 def mark(book: Ledger, name: str, status: str, **facts: str | float) -> None:
     with book.transaction() as db:
-        values = {"status": status, "touched_at": time.time(), **facts}
+        values = {"status": status, "touched_at": now(db), **facts}
         db.execute(batches.update().where(batches.c.name == name).values(**values))
 
 
 def saw(book: Ledger, name: str, state: State) -> None:
     """Write down how a batch stands at the provider."""
     with book.transaction() as db:
-        values = {"state": state.said, "done": state.done, "seen_at": time.time()}
+        values = {"state": state.said, "done": state.done, "seen_at": now(db)}
         db.execute(batches.update().where(batches.c.name == name).values(**values))
 
 
@@ -120,10 +119,10 @@ def mine(book: Ledger, provider: str, place: str) -> list[Batch]:
     with book.transaction() as db:
         at = (batches.c.provider == provider, batches.c.place == place, batches.c.status != "done")
         found = [Batch(**row) for row in db.execute(sa.select(batches).where(*at)).mappings()]
-        left = [b for b in found if b.owner == book.owner or not owners.alive(b.owner, b.touched_at)]
+        left = [b for b in found if b.owner == book.owner or not owners.alive(b.owner, now(db) - b.touched_at)]
         names = [b.name for b in left]
         taken = batches.update().where(batches.c.name.in_(names))
-        db.execute(taken.values(owner=book.owner, touched_at=time.time()))
+        db.execute(taken.values(owner=book.owner, touched_at=now(db)))
     return left
 
 

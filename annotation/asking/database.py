@@ -10,6 +10,8 @@ from schemas.addresses import masked
 from schemas.errors import DefectoryError
 
 Url = str | sa.URL
+CLOCK = "defectory_clock"
+"""What a connection knows of the time at its server."""
 
 
 def engine_of(url: Url, reading: bool = False) -> tuple[str, sa.Engine]:
@@ -24,7 +26,11 @@ def engine_of(url: Url, reading: bool = False) -> tuple[str, sa.Engine]:
             )
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        options = {"postgresql_readonly": True} if reading else {}
+        options: dict[str, Any] = {"postgresql_readonly": True} if reading else {}
+        if parsed.get_backend_name() == "postgresql":
+            # At any stricter level, whatever the server's default, a transaction would not see what was written while
+            # it waited for the lock.
+            options["isolation_level"] = "READ COMMITTED"
         engine = sa.create_engine(parsed, pool_pre_ping=True, execution_options=options)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as e:
         raise DefectoryError(
@@ -48,6 +54,12 @@ def engine_of(url: Url, reading: bool = False) -> tuple[str, sa.Engine]:
             connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return masked(parsed.render_as_string(hide_password=True)), engine
+
+
+def now(db: sa.Connection) -> float:
+    """Seconds since 1970 when a transaction began, by the clock that all go by who share the database: its server's, or
+    for a file this machine's."""
+    return float(db.info.get(CLOCK) or time.time())
 
 
 def write_ahead(connection: sqlite3.Connection, patience_s: float = 60.0) -> None:

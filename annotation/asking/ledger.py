@@ -11,7 +11,6 @@ reserved cost then moves to `lost`, which counts as spent: the cap holds even if
 
 import dataclasses
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from annotation.asking import owners
-from annotation.asking.database import Url, engine_of, upgrade
+from annotation.asking.database import CLOCK, Url, engine_of, now, upgrade
 from annotation.asking.operations import (
     Busy,
     Done,
@@ -41,8 +40,8 @@ from annotation.models.providers import Answer
 from schemas.addresses import masked
 from schemas.errors import BadInput, DefectoryError
 
-_LOCK = 0x0DEFEC7
-"""Key of the PostgreSQL advisory lock."""
+_LOCK = sa.select(sa.func.pg_advisory_xact_lock(0x0DEFEC7), sa.extract("epoch", sa.func.clock_timestamp()))
+"""Takes PostgreSQL's advisory lock by its key; and the time there."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ class Ledger:
         try:
             with self._engine.begin() as db:
                 if db.dialect.name == "postgresql" and not self._reading:
-                    db.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+                    db.info[CLOCK] = db.execute(_LOCK).one()[1]
                 yield db
         except sa.exc.SQLAlchemyError as e:
             reason = masked(" ".join(str(getattr(e, "orig", None) or e).split()))
@@ -180,12 +179,12 @@ class Ledger:
             if row["owner"].startswith(BATCH):
                 name = row["owner"].removeprefix(BATCH)
                 batch = db.execute(sa.select(batches).where(batches.c.name == name)).one()
-                held = batch.owner == self.owner or owners.alive(batch.owner, batch.touched_at)
+                held = batch.owner == self.owner or owners.alive(batch.owner, now(db) - batch.touched_at)
                 if batch.status in ("sending", "sent") or (held and batch.status == "filling"):
                     return Busy(name, owners.shown(batch.owner) if held else "")
                 # Done: whoever filled it was taken for dead meanwhile, and has not sent what it added since.
                 self._free(db, ask.key, lost=False, note="its batch was never sent")
-            elif owners.alive(row["owner"], row["reserved_at"]):
+            elif owners.alive(row["owner"], now(db) - row["reserved_at"]):
                 return Busy()
             else:
                 self._free(db, ask.key, lost=True, note="its process ended while it was under way")
@@ -196,7 +195,7 @@ class Ledger:
         owner = f"{BATCH}{ask.batch}" if ask.batch else self.owner
         tries = 1 if row is None else row["tries"] + 1
         values = {
-            "status": "reserved", "owner": owner, "reserved_at": time.time(), "reserved": ask.cost,
+            "status": "reserved", "owner": owner, "reserved_at": now(db), "reserved": ask.cost,
             "reserved_tokens": ask.tokens, "tries": tries,
         }  # fmt: skip
         if row is None:
@@ -218,13 +217,13 @@ class Ledger:
         cost = row["reserved"] if done.cost is None else done.cost
         tokens = row["reserved_tokens"] if done.tokens is None else done.tokens
         if row["status"] == "answered":
-            if not (done.batch and row["owner"] == owner):  # the results of a batch may be read twice
+            if row["owner"] != owner:  # what is ours is entered already: a batch's results may be read twice
                 # Taken over and answered meanwhile: the other answer stands, this one was paid for, too.
                 db.execute(LOSE, {"of": done.key, "nanos": cost, "counted": tokens})
                 self._commit(db, cost, tokens)
             return Done(False)
-        values = {"status": "answered", "reserved": 0, "reserved_tokens": 0, "spent": cost, "note": None}
-        db.execute(UPDATE, {"of": done.key, **values, **dataclasses.asdict(done.answer)})
+        values = {"status": "answered", "owner": owner, "reserved": 0, "reserved_tokens": 0, "spent": cost}
+        db.execute(UPDATE, {"of": done.key, "note": None, **values, **dataclasses.asdict(done.answer)})
         self._commit(db, cost - row["reserved"], tokens - row["reserved_tokens"])
         return Done(row["owner"] == owner and row["status"] == "reserved")
 

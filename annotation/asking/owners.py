@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from functools import cache
 from pathlib import Path
 
@@ -58,8 +57,8 @@ def _started(pid: int) -> str:
     return "ended" if state in "ZX" else rest[18]
 
 
-def alive(owner: str, since: float) -> bool:
-    """Whether the owner of what was held, or last touched, at `since` may still see to it.
+def alive(owner: str, silent_s: float) -> bool:
+    """Whether the owner of what was taken, or last touched, `silent_s` seconds ago may still see to it.
 
     A process of this machine is looked at, however long it was silent: it may have been asleep. One that cannot be
     looked at is given the lease.
@@ -75,7 +74,7 @@ def alive(owner: str, since: float) -> bool:
         now = _started(int(pid))
         if UNREAD not in (now, started):
             return now == started
-    return time.time() - since <= LEASE_S
+    return silent_s <= LEASE_S
 
 
 def _exists(pid: int) -> bool:

@@ -1,6 +1,7 @@
 """Asking through the ledger: retries, waits, the budget, cancellation; a provider made of a list of outcomes."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.asking.ask import LONGEST_WAIT_S, Asker, OverBudget, Paid
+from annotation.asking.ask import ENTER_AGAIN_S, LONGEST_WAIT_S, Asker, OverBudget, Paid
 from annotation.asking.ledger import Ledger
-from annotation.asking.operations import Release, Reserve, Reserved, Settle
+from annotation.asking.operations import Operation, Outcome, Release, Reserve, Reserved, Settle
 from annotation.asking.tables import requests
 from annotation.models.prices import FREE, USD, Price
 from annotation.models.providers import Answer, Request, Transient, Unanswerable
@@ -227,6 +228,32 @@ def test_a_broken_ledger_is_told_to_everyone_who_waits(
 
     monkeypatch.setattr(book, "apply", broken)
     assert [(type(e), str(e)) for e in asyncio.run(two())] == [(type(error), str(error))] * 2
+
+
+@pytest.mark.parametrize(("away", "outcome"), [(3, Paid), (99, DefectoryError)])
+def test_an_answer_is_entered_when_the_database_is_there_again(
+    away: int, outcome: type, book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, failures = book.apply, iter(range(away))
+
+    def at_times(operations: Sequence[Operation]) -> list[Outcome]:
+        if isinstance(operations[0], Settle) and next(failures, None) is not None:
+            raise DefectoryError("no space left")
+        return apply(operations)
+
+    monkeypatch.setattr(book, "apply", at_times)
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def once() -> list[Paid | BaseException]:
+        asker = Asker(Scripted(ANSWER), book, PRICE, 10 * USD, sleep=wait)
+        return await asyncio.gather(asker.ask(request(), rng()), return_exceptions=True)
+
+    assert [type(f) for f in asyncio.run(once())] == [outcome]
+    assert tuple(waits) == ENTER_AGAIN_S[:away]
+    assert book.spending().answers == (outcome is Paid)
 
 
 def test_the_words_of_a_refusal_are_noted_in_the_ledger(book: Ledger) -> None:

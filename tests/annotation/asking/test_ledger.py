@@ -162,6 +162,60 @@ def test_whoever_was_taken_over_still_delivers(url: str, monkeypatch: pytest.Mon
     assert slow.spending().lost == 37 / USD  # the reservation that was taken over, and the late answer
 
 
+def test_whoever_was_taken_over_may_deliver_first(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both answers are paid for and counted, the one that stands and the other."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(owners, "machine", lambda: "elsewhere/boot/pid")
+        slow = Ledger(url)
+    fast = Ledger(url)
+    slow.apply([reserve("a", 30)])
+    monkeypatch.setattr(owners, "LEASE_S", -1.0)
+    fast.apply([reserve("a", 30)])
+    monkeypatch.undo()
+    assert slow.apply([Settle("a", ANSWER, 7)]) == [Done(False)]
+    assert fast.apply([Settle("a", Answer("other", "stop"), 8)]) == [Done(False)]
+    assert slow.apply([reserve("a")]) == [Known(ANSWER, 7)]
+    spending = slow.spending()
+    assert (spending.spent, spending.lost, spending.reserved) == (7 / USD, 38 / USD, 0)
+
+
+def test_an_answer_entered_twice_is_paid_once(url: str) -> None:
+    """Whoever did not hear that a transaction was carried out tries again."""
+    book = Ledger(url)
+    book.apply([reserve("a")])
+    assert [book.apply([Settle("a", ANSWER, 7)]) for _ in range(2)] == [[Done(True)], [Done(False)]]
+    spending = book.spending()
+    assert (spending.spent, spending.lost) == (7 / USD, 0)
+
+
+def test_who_waited_for_the_lock_sees_what_was_written_meanwhile(url: str) -> None:
+    """Whatever level of isolation the server has by default."""
+    if url.startswith("postgresql"):
+        engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.begin() as db:
+            db.execute(sa.text("ALTER ROLE tester SET default_transaction_isolation = 'serializable'"))
+        engine.dispose()
+    first, second = Ledger(url), Ledger(url)
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.extend(second.apply([reserve("a")])))
+    with first.transaction() as db:
+        thread.start()
+        time.sleep(0.2)
+        first.carry_out(db, reserve("a"))
+    thread.join()
+    assert found == [Busy()]
+
+
+def test_machines_whose_clocks_differ_go_by_the_clock_of_the_server(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(owners, "machine", lambda: "elsewhere/boot/pid")
+        elsewhere.setattr(time, "time", lambda: 1e9)
+        assert Ledger(postgres).apply([reserve("clock")]) == [Reserved()]
+    assert Ledger(postgres).apply([reserve("clock")]) == [Busy()]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [Answer("It is small.", "stop", "half a pair: \ud83d", 10, 5), Answer("It is small.", "stop", "", 10**20, 5)],
