@@ -58,8 +58,8 @@ async def described(
 async def _gathered(
     samples: Callable[[], Iterable[T]], describe: Describe[T, R], want: Caption, asker: BatchAsker
 ) -> None:
-    """Go over the samples until the ledger has all that they ask: a first batch for the open questions, others for
-    what the answers call for: supplements, and texts to be written again. Of a sample that waits, only its number is kept."""
+    """Go over the samples until the ledger has all that they ask: a first batch for the open questions, others for what
+    the answers call for, supplements and texts to be written again. Of a sample that waits, only its number is kept."""
     left: set[int] | None = None
     while left is None or left:
         again = ((n, s) for n, s in enumerate(samples()) if left is None or n in left)
