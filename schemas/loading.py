@@ -44,16 +44,14 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         raise CallError(f"{path}: not valid YAML: {masked(' '.join(str(e).split()))}") from None
     if not isinstance(raw, dict):
         raise CallError(f"{path}: a recipe is a mapping with at least `dataset` and `objects`")
-    for text in overrides:
-        _override(raw, text)
+    _override_all(raw, overrides)
     return _anchored(validated(raw, str(path)), path.resolve().parent)
 
 
 def changed(recipe: Recipe, overrides: tuple[str, ...]) -> Recipe:
     """A recipe with `a.b=value` overrides; file names are relative to the current folder. Raises like `load`."""
     raw = recipe.model_dump(mode="json")
-    for text in overrides:
-        _override(raw, text)
+    _override_all(raw, overrides)
     return _anchored(validated(raw, "--set"), Path.cwd())
 
 
@@ -63,6 +61,16 @@ def validated(raw: Any, where: str) -> Recipe:
         return Recipe.model_validate(raw)
     except ValidationError as e:
         raise CallError(f"{where}: {_sentence(e)}") from None
+
+
+ONLY_WITH = {"caption.provider": ("model", "base_url")}
+"""What stands beside a key and fits its value alone: where another value is set, it goes back to its default."""
+
+
+def _override_all(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
+    """In place; what takes others back to their defaults comes first, in whichever order it is given."""
+    for text in sorted(overrides, key=lambda text: text.partition("=")[0] not in ONLY_WITH):
+        _override(raw, text)
 
 
 def _override(raw: dict[str, Any], text: str) -> None:
@@ -76,7 +84,11 @@ def _override(raw: dict[str, Any], text: str) -> None:
     try:
         for name in parents:
             here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
-        here[int(last) if isinstance(here, list) else last] = parsed(value)
+        wanted = parsed(value)
+        if key in ONLY_WITH and here.get(last) != wanted:
+            for name in ONLY_WITH[key]:
+                here.pop(name, None)
+        here[int(last) if isinstance(here, list) else last] = wanted
     except (IndexError, ValueError):
         raise CallError(f"--set {text}: `{key}` names a list item that is not there") from None
     except (AttributeError, TypeError):

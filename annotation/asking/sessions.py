@@ -14,6 +14,7 @@ from annotation.models.batch import Batches
 from annotation.models.prices import FREE, USD, Price, price
 from annotation.models.providers import DEFAULT_MODELS, Provider, key, opened
 from schemas.captions import Caption
+from schemas.errors import DefectoryError
 
 
 def model_of(want: Caption) -> str:
@@ -26,9 +27,13 @@ def cost_of(want: Caption) -> Price:
 
 
 def demand(want: Caption, book_url: Url) -> None:
-    """Raises DefectoryError when a paid provider lacks its key or its price, or when its budget allows not one request
-    and no answer is there: hours of pictures come before the first question."""
+    """Raises DefectoryError when a paid provider lacks its key or its price, when its budget allows not one request and
+    no answer is there, or when `measured` is to be another model: hours of pictures come before the first question."""
     if want.provider == "measured":
+        if model_of(want) != (only := DEFAULT_MODELS["measured"]):
+            raise DefectoryError(
+                f"caption.model: {want.model} is none of `measured`, which has only {only}; take it out"
+            )
         return
     cost = cost_of(want)
     key(want.provider, want.base_url)

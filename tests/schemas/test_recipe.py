@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from schemas.errors import CallError
-from schemas.loading import load, validated
+from schemas.loading import changed, load, validated
 from schemas.names import MATERIALS
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -139,6 +139,25 @@ def test_overrides_reach_sections_and_list_items(tmp_path: Path) -> None:
     file = recipe_file(tmp_path, MINIMAL)
     recipe = load(file, ("render.width=64", "objects.0.normal=3", "seed=9"))
     assert (recipe.render.width, recipe.objects[0].normal, recipe.seed) == (64, 3, 9)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "asked"),
+    [
+        (("caption.provider=measured",), ("measured", "", "")),
+        (("caption.model=gemini-2.5-pro", "caption.provider=gemini"), ("gemini", "gemini-2.5-pro", "")),
+        (("caption.provider=openai",), ("openai", "gpt-4o", "http://here/v1")),
+        (("caption.model=llama",), ("openai", "llama", "http://here/v1")),
+    ],
+)
+def test_another_provider_is_not_asked_for_the_model_or_at_the_address_of_the_first(
+    tmp_path: Path, overrides: tuple[str, ...], asked: tuple[str, str, str]
+) -> None:
+    text = MINIMAL + "caption: {provider: openai, model: gpt-4o, base_url: 'http://here/v1'}"
+    want = load(recipe_file(tmp_path, text), overrides).caption
+    assert (want.provider, want.model, want.base_url) == asked
+    again = changed(load(recipe_file(tmp_path, text)), overrides).caption
+    assert (again.provider, again.model, again.base_url) == asked
 
 
 @pytest.mark.parametrize("override", ["render.width", "=3", "render.widht=3", "seed.low=1", "objects.7.normal=1"])

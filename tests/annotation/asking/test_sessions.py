@@ -23,9 +23,10 @@ NO_LEDGER = "sqlite:////nowhere/ledger.sqlite"
         ({"provider": "gemini"}, "set GEMINI_API_KEY or GOOGLE_API_KEY"),
         ({"provider": "openai", "base_url": "http://here/v1"}, "any value will do if that server asks for none"),
         ({"provider": "openai", "model": "llama"}, "openai llama: its price is not known"),
+        ({"provider": "measured", "model": "gpt-4o"}, r"caption\.model: gpt-4o is none of `measured`"),
     ],
 )
-def test_what_a_paid_provider_lacks(wanted: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_provider_lacks(wanted: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(DefectoryError, match=says):
