@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from schemas.addresses import REFUSED, masked
 from schemas.errors import CallError
 from schemas.filming import EnvironmentSpec, MaterialSpec
+from schemas.lines import legible
 from schemas.names import SKIES
 from schemas.notation import parsed
 from schemas.objects import MESH_SUFFIXES, ObjectSpec
@@ -188,6 +189,9 @@ def _object(spec: ObjectSpec, folder: Path) -> list[ObjectSpec]:
         files = sorted(f for f in matched if f.lower().endswith(MESH_SUFFIXES))
         if not files:
             raise CallError(f"objects: no mesh file matches {spec.mesh}; it is relative to the recipe file")
+    for file in files:
+        if file != file.encode("utf-8", "replace").decode():
+            raise CallError(f"objects: {legible(file)}: its name is not UTF-8, which a recipe has to be; rename it")
     return [
         spec.model_copy(
             update={

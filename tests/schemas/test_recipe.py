@@ -173,6 +173,12 @@ def test_globs_become_one_object_per_mesh_file_in_name_order(tmp_path: Path) -> 
     assert [(Path(o.mesh or "").name, o.category) for o in recipe.objects] == [("a.obj", "a"), ("b.stl", "b")]
 
 
+def test_a_mesh_whose_name_no_recipe_can_keep_is_named(tmp_path: Path) -> None:
+    (tmp_path / "零件.stl".encode("gbk").decode("utf-8", "surrogateescape")).write_bytes(b"")
+    with pytest.raises(CallError, match=r"\\udcc1.*\.stl: its name is not UTF-8, which a recipe has to be"):
+        load(recipe_file(tmp_path, "dataset: d\nobjects: [{mesh: '*.stl'}]"))
+
+
 def test_two_stars_are_folders_at_any_depth(tmp_path: Path) -> None:
     for name in ("parts/a.stl", "parts/deep/b.stl", "parts/deep/deeper/c.stl", "parts/.cache/a.stl", "parts/._a.stl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
