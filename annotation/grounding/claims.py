@@ -29,6 +29,8 @@ class Said:
     negated: bool = False
     aside: bool = False
     """Told in a sentence that names no defect: perhaps of something else."""
+    one: bool = False
+    """Told of one of several: "another in the upper left"."""
 
     @property
     def claimed(self) -> str:
@@ -73,7 +75,9 @@ def claims(text: str) -> tuple[Said, ...]:
             both = any((said.dimension, other, turned) in either for other in OPPOSITES.get(said.value, ()))
             spared = said.dimension == "location" and _spares(clause[:start], known)
             if turned is not None and not both and not spared:
-                found.append((at, start, replace(said, words=said.words.strip(), negated=turned, aside=aside)))
+                one = said.dimension == "location" and bool(known.one.search(clause[max(start - 48, 0) : start]))
+                whole = replace(said, words=said.words.strip(), negated=turned, aside=aside, one=one)
+                found.append((at, start, whole))
         found += [(at, start, said) for start, said in _types(defect, known)]
     if not named:
         found += denials.values()

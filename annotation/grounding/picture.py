@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from annotation.grounding.claims import Said
 from annotation.grounding.fit import UNKNOWN, Check, Fit, between, tolerances
 from annotation.measuring.attributes import DIRECTIONS, POSITIONS, Attributes, contrast_of
+from annotation.measuring.wording import family
 
 
 def _location(said: Said, a: Attributes) -> Check:
@@ -13,7 +14,8 @@ def _location(said: Said, a: Attributes) -> Check:
     told = ", ".join(f"{share:.0%} {cell}" for cell, share in _cells(a))
     if said.value in t["places"]:
         inside = _inside(a, t["places"][said.value])
-        return "no" if inside < t["place_no"] else "yes" if inside > t["place_yes"] else "maybe", told
+        least = t["place_one"] if said.one and s.most > 1 else t["place_no"]
+        return "no" if inside < least else "yes" if inside > t["place_yes"] else "maybe", told
     left, top, right, bottom = s.box
     if said.value == "throughout":
         wide = max(s.wide, s.tall)
@@ -85,11 +87,35 @@ def _number(said: Said, a: Attributes) -> Check:
         if all(abs(told - n) > slack for n in counts):
             return "no", measured
         return "yes" if low == high == told else "maybe", measured
-    least, most = {"several": (2, 10**9), "many": (4, 10**9), "few": (2, 9)}[said.value]
+    least, most = _between(said)
+    if high < least and said.value in UNCOUNTED and _collective(a):
+        return "maybe", measured
     return "no" if high < least or low > most else "yes" if low >= least and high <= most else "maybe", measured
 
 
+UNCOUNTED = {"several": (2, 10**9), "many": (4, 10**9), "few": (2, 9)}
+"""Words for a number, and from how many to how many parts they fit."""
+
+
+def _between(said: Said) -> tuple[float, float]:
+    """The least and the most parts that a number without a figure of its own fits."""
+    if said.value in UNCOUNTED:
+        return UNCOUNTED[said.value]
+    slack = 1 + tolerances()["count_slack"]
+    return (said.numbers[0] / slack, 10**9) if said.value == "at least" else (0, said.numbers[0] * slack)
+
+
+COLLECTIVE = ("pitting", "scale", "patches")
+"""Families of which one marked region holds many: a cluster of pits has one outline."""
+
+
+def _collective(a: Attributes) -> bool:
+    return family(a.type) in COLLECTIVE
+
+
 def _distribution(said: Said, a: Attributes) -> Check:
+    if a.seen.most == 1 and _collective(a):
+        return "maybe", "1 region"
     if a.seen.most == 1:
         return "no", "1 part"
     across = max(a.seen.wide, a.seen.tall)
@@ -109,14 +135,18 @@ def _size(said: Said, a: Attributes) -> Check:
     if value in t["sizes"]:
         least, most = t["sizes"][value]
         share = s.share
-        if value in ("large", "most of image") and max(s.wide, s.tall) >= t["large_length"]:
-            return ("maybe" if value == "large" or s.hull > least else between(share, least, most)), percent
+        if value in ("large", "huge", "most of image") and max(s.wide, s.tall) >= t["large_length"]:
+            return ("maybe" if value != "most of image" or s.hull > least else between(share, least, most)), percent
+        if value in ("tiny", "small") and share > most:  # of many small ones, each is meant
+            share = s.share / s.most
         return between(max(share, s.hull) if value == "most of image" else share, least, most), percent
     if value in ("percent of image", "fraction of image"):
         said_share = said.numbers[0] / (100 if value == "percent of image" else 1)
         if bound := BOUND.search(said.words):
             less, more = (said_share, s.share) if bound[1] else (s.share, said_share)
-            return "no" if more > t["bound_factor"] * less else "maybe", percent
+            if more > t["bound_factor"] * less:
+                return "no", percent
+            return "yes" if less > t["bound_factor"] * more else "maybe", percent
         factor = t["area_factor"]
         least = s.share / factor - min(t["area_slack"], 0.25 * s.share)
         most = max(s.share * factor, min(s.hull, s.share * t["hull_factor"])) + min(t["area_slack"], s.share)
@@ -127,8 +157,7 @@ def _size(said: Said, a: Attributes) -> Check:
         left, top, right, bottom = s.box
         span = right - left if value.endswith("width") else bottom - top
         told = 1.0 if value.startswith("whole") else said.numbers[0] / (100 if said.numbers[0] > 1 else 1)
-        off = abs(span - told)
-        return "no" if off > t["span_slack"] else "yes" if off < 0.05 else "maybe", f"{span:.0%} of it"
+        return _spans(said, a, told, span), f"{span:.0%} of it"
     if value == "pixels by" and sorted(said.numbers) == sorted(a.size):
         return UNKNOWN  # the picture's own size
     if value.startswith("pixels"):
@@ -143,16 +172,39 @@ def _size(said: Said, a: Attributes) -> Check:
         return between(share, t["long"] / 3 if slender else t["long"], 9), lengths
     if value == "short":
         return between(share, 0, t["short"]), lengths
-    if value == "thin":
+    if value == "hairline" and min(s.thickness, s.breadth) > t["hairline"] * longest:
+        return "no", lengths
+    if value in ("thin", "hairline"):
         many = s.parts > 1 and s.part_elongation < t["elongated_no"] and s.thickness > 5
         if many or (s.parts == 1 and s.thickness > t["thin_no"] * s.length and s.length > 20):
             return "no", lengths
         slender = s.length / max(s.thickness, 1) >= 4 or s.part_elongation >= 3
         return ("maybe" if slender and thick > t["thin"] / 1.25 else between(thick, 0, t["thin"])), lengths
+    line = (s.length / s.thickness if s.parts == 1 else s.part_elongation) >= t["line"]
+    if line or "thick" in said.words:  # the breadth of a bent line is no thickness, nor is that of several
+        return between(thick, t["thick_line" if line else "thick"], 9), lengths
     return between(max(s.breadth / longest, thick), t["thick"], 9), lengths
 
 
-BOUND = re.compile(r"\b(?:(less than|under|below|not even|at most|no more than|just under)|more than|over|at least)\b")
+def _spans(said: Said, a: Attributes, told: float, span: float) -> Fit:
+    """A told share of the picture's width or height, against what the defect spans of it, or its length along a slant;
+    of several parts each may be meant."""
+    t = tolerances()
+    side = a.size[1] if said.value.endswith("width") else a.size[0]
+    whole = said.value.startswith("whole")
+    most = span if whole else max(span, min(a.seen.length / side, 1.0))
+    if bound := BOUND.search(said.words):
+        return "no" if (span - told if bound[1] else told - most) > t["span_slack"] else "maybe"
+    if abs(span - told) < 0.05:
+        return "yes"
+    least = 0.0 if a.seen.most > 1 and not whole else span
+    return "maybe" if least - t["span_slack"] <= told <= most + t["span_slack"] else "no"
+
+
+BOUND = re.compile(
+    r"\b(?:(less than|under|below|not even|at most|no more than|just under)"
+    r"|more than|over|at least|no less than|exceed\w*)\b"
+)
 """Words that make a figure a bound; the group is there for an upper one."""
 
 
@@ -182,18 +234,24 @@ def _pixels(said: Said, a: Attributes) -> Fit:
 
 def _shape(said: Said, a: Attributes) -> Check:
     t, s = tolerances(), a.seen
-    whole = s.elongation if s.parts == 1 or s.elongation >= t["row"] else s.part_elongation
+    row = s.parts > 2 and s.elongation >= t["row"]  # any two lie in one
+    whole = s.elongation if s.parts == 1 or row else s.part_elongation
     stretch = [whole, s.part_elongation]
     slender = s.length / max(s.thickness, 1.0) if s.parts == 1 else 0.0
     measured = f"{a.shape}, {s.elongation:.1f} times as long as broad"
     filled = f"{a.shape}, fills {s.solidity:.0%} of its convex outline"
     match said.value:
         case "linear":
+            if s.most == 1 and s.solidity > t["linear_filled"] and s.elongation < t["linear_full"]:
+                return "no", measured
             most = max(*stretch, 0.6 * slender if s.bend > 0.05 else 0)
             return "no" if most < t["linear_no"] else "yes" if min(stretch) > 4 else "maybe", measured
         case "elongated":
             return "no" if max(*stretch, 0.5 * slender) < t["elongated_no"] else "maybe", measured
         case "round":
+            full = s.solidity >= t["round_filled"] or s.share * a.size[0] * a.size[1] < t["irregular_from"]
+            if s.most == 1 and not full and "ring" not in said.words:
+                return "no", filled
             return "no" if min(stretch) > t["round_no"] else "yes" if max(stretch) < 1.2 else "maybe", measured
         case "exactly round":
             return "no" if max(stretch) > t["exactly_round_no"] else "maybe", measured

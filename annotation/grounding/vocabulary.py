@@ -42,6 +42,8 @@ class Vocabulary:
     """A negation and what follows it up to a place or direction that it denies: "does not lie"."""
     attribute: re.Pattern[str]
     """What a thing lacks, which says nothing of its place: "with no clear rim"."""
+    one: re.Pattern[str]
+    """One of several, before its place: "another in the upper left"."""
     denial: re.Pattern[str]
     """The same before the name of a defect: "not regular scratches" are scratches."""
     read: tuple[tuple[re.Pattern[str], str], ...]
@@ -92,6 +94,7 @@ def vocabulary_from(data: dict[str, Any]) -> Vocabulary:
         spared=re.compile(data["not_negation"]),
         verbal=re.compile(rf"(?:{data['verbal']})(?:[\s-](?:{data['lying']}))*[\s-]?$"),
         attribute=re.compile(rf"\b(?:{data['attribute']}){between}"),
+        one=re.compile(rf"\b{_expanded(data['one'], fragments)}"),
         denial=re.compile(rf"(?<![\w-])(?:{data['negation']})(?:[\s-](?:{data['denied']})){{0,4}}{listed}[\s-]?$"),
         read=tuple(
             (re.compile(rf"\b{_expanded(phrase, fragments)}\b"), plain) for phrase, plain in data["read"].items()

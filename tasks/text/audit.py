@@ -190,7 +190,7 @@ def _checked(line: _Line, folder: Path, bits: dict[str, bool], diverse: float) -
         problems.append("has a mask but no image; give both to have the claims checked")
     elif line.image:
         try:
-            seen = _seen(folder, line.image, line.mask, line.defect == NONE)
+            seen = _seen(folder, line.image, line.mask, line.defect)
         except BadInput as e:
             problems.append(str(e))
     truth = Truth(line.defect) if line.defect else None
@@ -201,9 +201,9 @@ def _checked(line: _Line, folder: Path, bits: dict[str, bool], diverse: float) -
 
 
 @lru_cache(maxsize=2)
-def _seen(folder: Path, image: str, mask: str, sound: bool) -> Attributes | None:
-    """What is measured in an image, None without a mask; several captions of one image share it. A mask of something
-    `sound` may be empty."""
+def _seen(folder: Path, image: str, mask: str, defect: str) -> Attributes | None:
+    """What is measured in an image, None without a mask; several captions of one image share it. The mask may
+    be empty where the class says that there is none."""
     if not mask:
         _read(folder, image)
         return None
@@ -212,11 +212,11 @@ def _seen(folder: Path, image: str, mask: str, sound: bool) -> Attributes | None
         marked = marked.max(axis=2)
     picture = _read(folder, image)
     if not marked.any():
-        if sound:
+        if defect == NONE:
             return None
         raise BadInput(f"{mask}: marks nothing; leave `mask` out, or set `class` to none where there is no defect")
     try:
-        return attributes(picture, marked > 0)
+        return attributes(picture, marked > 0, "" if defect == NONE else defect)
     except BadInput as e:
         raise BadInput(f"{image}: {e}") from None
 

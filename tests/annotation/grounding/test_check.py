@@ -181,3 +181,68 @@ def test_a_second_name_is_no_accusation_after_one_that_fits() -> None:
 
 def test_the_size_of_the_picture_is_not_that_of_the_defect() -> None:
     assert verdicts(f"{SIDE} x {SIDE} px.", seen()) == {f"pixels by {SIDE} {SIDE}": "uncheckable"}
+
+
+def drawn(outlines: list[np.ndarray], defect: str = "", thick: int = -1) -> Attributes:
+    """Dark shapes on an even ground, filled or as lines of some thickness."""
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    for outline in outlines:
+        if thick < 0:
+            cv2.fillPoly(mask, [outline], 1)
+        else:
+            cv2.polylines(mask, [outline], False, 1, thick)
+    picture = np.full((SIDE, SIDE, 3), 140, np.uint8)
+    picture[mask > 0] = 60
+    return attributes(picture, mask > 0, defect)
+
+
+def disc(x: float, y: float, radius: float, teeth: float = 0) -> np.ndarray:
+    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    far = radius * (1 - teeth * (np.arange(24) % 2))
+    return np.stack([x + far * np.cos(turn), y + far * np.sin(turn)], axis=1).astype(np.int32)
+
+
+DOTS = drawn([disc(20 + 50 * n, 30 + 45 * m, 6) for n in range(5) for m in range(4)])
+STAR = drawn([disc(120, 120, 50, teeth=0.5)])
+LINE = drawn([np.array([[20, 30], [110, 60], [200, 30]], np.int32)], thick=3)
+OVAL = drawn([(disc(0, 0, 30) * [2, 1] + [110, 120]).astype(np.int32)])
+PAIR = drawn([disc(50, 50, 30), disc(190, 190, 12)])
+PITS = drawn([disc(120, 120, 15)], "pitting")
+RAILS = drawn([np.array([[20, y], [200, y]], np.int32) for y in (60, 160)], thick=2)
+SLANT = drawn([np.array([[20, 20], [140, 200]], np.int32)], thick=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "of", "right"),
+    [
+        ("Many tiny specks.", DOTS, True),
+        ("Each one is about a twentieth of the image width.", DOTS, True),
+        ("They span the full height.", SLANT, False),
+        ("More than thirty spots.", DOTS, False),
+        ("At least ten spots.", DOTS, True),
+        ("Fewer than five spots.", DOTS, False),
+        ("It spans more than half of the image width.", OVAL, True),
+        ("It spans less than a tenth of the image width.", OVAL, False),
+        ("Its length is about four fifths of the image height.", SLANT, True),
+        ("It is circular.", STAR, False),
+        ("It is round.", PITS, True),
+        ("It is line-like.", OVAL, False),
+        ("It is very broad.", LINE, False),
+        ("Two thick lines.", RAILS, False),
+        ("Very wide lines.", RAILS, False),
+        ("Both dots are linear.", PAIR, False),
+        ("A larger one in the upper left and a smaller one in the lower right.", PAIR, True),
+        ("One in the upper left, another in the upper right.", PAIR, False),
+        ("It lies in the lower right.", PAIR, False),
+        ("It is enormous.", PITS, False),
+        ("It does not exceed one percent of the image.", OVAL, False),
+        ("It does not exceed a quarter of the image.", OVAL, True),
+        ("It is a hairline.", LINE, True),
+        ("It is a hairline.", OVAL, False),
+        ("A cluster of small pits.", PITS, True),
+        ("Three areas of pitting.", PITS, False),
+        ("Several holes.", STAR, False),
+    ],
+)
+def test_sizes_shapes_and_numbers_of_many_and_of_lines(text: str, of: Attributes, right: bool) -> None:
+    assert ("contradicted" not in verdicts(text, of).values()) == right

@@ -53,6 +53,8 @@ def test_what_is_claimed(text: str, expected: set[str]) -> None:
         ("There is no crack.", {"type: not crack"}),
         ("Not regular scratches.", {"shape: irregular", "type: scratch"}),
         ("It is not wide, it is long.", {"size: not thick", "size: long"}),
+        ("Neither of them is large.", {"size: not large"}),
+        ("None of the spots is dark.", {"contrast: not darker"}),
     ],
 )
 def test_negation_turns_a_claim_round(text: str, expected: set[str]) -> None:
@@ -251,3 +253,53 @@ def test_courses(text: str, way: str) -> None:
 )  # fmt: skip
 def test_who_says_both_says_neither(text: str) -> None:
     assert said(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It fades a little towards the left.", "Only a few pixels wide.", "A couple of percent across.",
+        "With numerous pointed tips.", "It has a jagged core.",
+        "Its upper end is rounded.", "It has a dark left side.", "There are more on it than on the left.",
+        "With reflections on the right.", "It is open towards the left.", "It starts near the left edge.",
+        "It is on the right side of the narrow track.", "It is tucked into the lower flank.",
+        "It goes through the entire image.", "It cuts through the picture.", "Cracks radiate outwards.",
+        "The left third of the surface appears sound.", "The rest of the sheet is smooth.",
+        "The right half is mostly clean apart from a few specks.", "The upper half shows no damage.",
+        "They line up.", "At four fifths of the width.", "The left-hand one.",
+        "It touches neither the top nor the left.",
+        "The bright streak at the top is a reflection.", "The brown band at the top is merely staining.",
+        "The lower third merely shows a dark smear.", "It interrupts the black copper.",
+    ],
+)  # fmt: skip
+def test_what_is_told_of_less_than_the_whole_claims_nothing_of_it(text: str) -> None:
+    assert {claim for claim in said(text) if not claim.startswith("type")} <= {"location: on the part"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("About a third of the image width.", {"size: fraction of width 0.3333"}),
+        ("It is about a quarter of the picture tall.", {"size: fraction of height 0.25"}),
+        ("It spans two fifths of the image's width.", {"size: fraction of width 0.4"}),
+        ("It lies in the lower half of the image.", {"location: lower"}),
+        ("It is in the lowest third of the picture.", {"location: lower"}),
+        ("It is far from the image centre.", {"location: off centre"}),
+        ("A bright band with a grainy texture runs on the left.", {"contrast: brighter", "location: left"}),
+        ("More than thirty spots.", {"number: at least 30"}),
+        ("Fewer than ten spots.", {"number: at most 10"}),
+        ("It is several times longer than wide.", {"shape: elongated"}),
+        ("A gigantic spot.", {"size: huge"}),
+        ("A light scratch runs down there.", {"contrast: brighter", "type: scratch"}),
+        ("Bright patches.", {"contrast: brighter", "type: patches"}),
+        ("Horizontally in the middle of the picture.", {"location: middle column"}),
+        ("A dent at the far left of the photo.", {"type: dent", "location: left"}),
+        ("It takes up 20% of the height of the frame.", {"size: fraction of height 20"}),
+        ("It rises only slightly.", {"direction: rising"}),
+        ("Conspicuous because of its dark tone.", {"contrast: strong", "contrast: darker"}),
+        ("It does not exceed one percent of the area.", {"size: not percent of image 1"}),
+        ("A hairline scratch.", {"type: scratch", "size: hairline"}),
+    ],
+)
+def test_shares_places_and_bounds(text: str, expected: set[str]) -> None:
+    assert said(text) == expected
