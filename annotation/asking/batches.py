@@ -47,7 +47,7 @@ class BatchAsker(Asker):
     _filling: dict[str, Filling] = field(default_factory=dict)
     _sending: list[asyncio.Task[None]] = field(default_factory=list)
     _awaited: set[str] = field(default_factory=set)
-    """Batches that hold what was asked for, of this process or another."""
+    """Batches that hold what was asked for, of this process or another; an empty name stands for who asks online."""
     _failures: dict[str, int] = field(default_factory=dict)
     _given_up: dict[str, DefectoryError] = field(default_factory=dict)
     _begin: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -80,7 +80,7 @@ class BatchAsker(Asker):
             if isinstance(outcome, OverCap):
                 raise self.over_budget(request, outcome)
             if isinstance(outcome, Busy):
-                self._awaited |= {outcome.batch} - {""}
+                self._awaited.add(outcome.batch)
             else:
                 filling.write(self._batches.line(key, request))
                 self._awaited.add(filling.name)
@@ -180,7 +180,10 @@ class BatchAsker(Asker):
         while True:
             await self._collect()
             self._awaited -= await asyncio.to_thread(batchbook.closed, self.ledger, self._awaited)
-            if not self._awaited:
+            if self._awaited <= {""}:
+                if self._awaited:
+                    await self.sleep(FIRST_POLL_S)
+                self._awaited.clear()
                 return
             await self.sleep(poll * float(self._rng.uniform(0.9, 1.1)))
             poll = min(poll * 1.5, LONGEST_POLL_S)

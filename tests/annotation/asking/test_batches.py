@@ -14,7 +14,7 @@ from annotation.asking import batchbook, batches, owners, tables
 from annotation.asking.ask import Asker, OverBudget, Paid
 from annotation.asking.batches import BatchAsker, Waiting
 from annotation.asking.ledger import Ledger
-from annotation.asking.operations import Release, Reserve
+from annotation.asking.operations import Release, Reserve, Settle
 from annotation.asking.sessions import asking, interface
 from annotation.asking.tables import requests
 from annotation.models.batch import Result
@@ -207,6 +207,23 @@ def test_a_confirmation_that_is_lost_submits_nothing_twice(provider: str, book: 
         found = run(provider, server, book, tmp_path)
         assert (len(server.requests), len(server.desk.jobs)) == (6, 1)
     assert all(isinstance(f, Paid) for f in found)
+
+
+def test_what_another_build_asks_online_is_waited_for_in_peace(
+    book: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, asked, waits = Ledger(str(book._engine.url)), request("openai", 0), []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        other.apply([Settle(key, Answer("It is small.", "stop"), 5)])
+
+    with standin(lambda n, body: Reply(openai_answer())) as server:
+        key = asked.key("openai", server.url)
+        other.apply([Reserve(key, "openai", "gpt-4o", 0, 10, 10**9)])
+        (found,) = run("openai", server, book, tmp_path, 1, change=lambda a: setattr(a, "sleep", wait))
+        assert not server.requests
+    assert isinstance(found, Paid) and waits == [batches.FIRST_POLL_S]
 
 
 def refuse(server: StandIn, method: str, ending: str, status: int) -> None:
