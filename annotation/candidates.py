@@ -26,7 +26,7 @@ from annotation.grounding.check import Truth, contradictions, ground
 from annotation.language import english
 from annotation.measuring.attributes import Attributes
 from annotation.models.prices import USD
-from annotation.models.providers import Evidence, Request, cleaned
+from annotation.models.providers import SECOND, Evidence, Request, cleaned
 from annotation.prompting import PROMPTS, prompt
 from annotation.together import together
 from schemas.captions import Caption
@@ -39,8 +39,6 @@ _SCORERS = ThreadPoolExecutor(32, "scorer")
 wait, so that the texts of many samples go through a model together, one model beside the other."""
 TEXTS = 32
 """That are read at once."""
-SECOND = 1000
-"""Added to the number of a candidate that is asked for once more."""
 
 
 @cache

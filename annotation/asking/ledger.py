@@ -61,9 +61,9 @@ class Bought:
     answers: int = 0
     """Of one model."""
     spent_usd: float = 0.0
-    """On all models, lost tries among them."""
+    """On all models, lost tries among them, and what is set aside for those under way: as the cap counts it."""
     tokens: int = 0
-    """Of all answers."""
+    """The same in tokens; of answers only, in a ledger from before there was a cap on them."""
 
 
 class Ledger:
@@ -130,11 +130,13 @@ class Ledger:
     def bought(self, provider: str, model: str) -> Bought:
         """What is there of a model, and was spent on all of them; of any version of ledgers."""
         of_model = (requests.c.provider == provider, requests.c.model == model, requests.c.status == "answered")
-        sums = [sa.func.sum(requests.c[n]) for n in ("spent", "lost", "tokens_in", "tokens_out")]
+        both = sa.func.sum(requests.c.tokens_in) + sa.func.sum(requests.c.tokens_out)
         with self.transaction() as db:
             count = db.execute(sa.select(sa.func.count()).where(*of_model)).scalar_one()
-            spent, lost, *tokens = (int(v or 0) for v in db.execute(sa.select(*sums)).one())
-        return Bought(count, (spent + lost) / USD, sum(tokens))
+            counted = "tokens" in {c["name"] for c in sa.inspect(db).get_columns(totals.name)}
+            committed = db.execute(sa.select(totals.c.committed)).scalar_one()
+            tokens = db.execute(sa.select(totals.c.tokens if counted else both)).scalar_one()
+        return Bought(count, committed / USD, int(tokens or 0))
 
     def spending(self) -> Spending:
         columns = (sa.func.sum(requests.c[n]) for n in ("spent", "lost", "reserved"))

@@ -7,7 +7,7 @@ import numpy as np
 from annotation.asking.ask import Paid, follows
 from annotation.asking.ledger import Ledger
 from annotation.models.prices import Price
-from annotation.models.providers import ADDRESSES, Named, Request
+from annotation.models.providers import ADDRESSES, SECOND, Named, Request
 from schemas.captions import Caption
 
 
@@ -37,6 +37,8 @@ class Look:
     price: Price
     answered: int = 0
     missing: int = 0
+    again: int = 0
+    """Missing ones among those that are asked once more, which are in neither of the other two."""
     paid: int = 0
     """Nano-dollars that the answers cost when they were bought."""
 
@@ -44,8 +46,15 @@ class Look:
         """The answer that the ledger has, unless it would be asked for anew. Raises Unanswered."""
         known = self.ledger.answer(request.key(self.provider.name, self.provider.where))
         if known is None or not follows(request, known.answer):
-            self.missing += 1
+            if request.candidate < SECOND:
+                self.missing += 1
+            else:
+                self.again += 1
             raise Unanswered
-        self.answered += 1
+        self.answered += request.candidate < SECOND
         self.paid += known.cost
         return Paid(known.answer, known.cost)
+
+    def left(self, most: int) -> int:
+        """Requests still to ask, at most, about what takes `most` but for those that are asked once more."""
+        return max(most - self.answered, self.missing) + self.again

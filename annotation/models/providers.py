@@ -24,6 +24,8 @@ from schemas.errors import BadInput, DefectoryError, WorkerError
 from schemas.rows import DefectFacts
 
 TIMEOUT_S = 90.0
+SECOND = 1000
+"""Added to the number of a candidate that is asked for once more, for its answer was of no use."""
 MAX_ANSWER = 64_000
 """Characters; a longer answer is cut and counts as unfinished."""
 MAX_LINE = 4000
@@ -43,11 +45,15 @@ class Evidence:
     facts: DefectFacts | None
     seed: int
     """Varies the wording between samples."""
+    within: tuple[np.ndarray, ...] = ()
+    """Boxes that are known to hold a defect each, (H, W) bool."""
 
     @cached_property
     def digest(self) -> str:
         pixels = hashlib.sha256(np.ascontiguousarray(self.picture).tobytes())
         pixels.update(b"" if self.mask is None else np.packbits(self.mask).tobytes())
+        for box in self.within:
+            pixels.update(np.packbits(box).tobytes())
         return digest(pixels.hexdigest(), self.picture.shape, self.object, self.defect, self.facts, self.seed)
 
 

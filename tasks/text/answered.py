@@ -213,7 +213,7 @@ def _described(parts: list[Part], recipe: Recipe, look: Look) -> Iterator[Seen]:
             subject = await asyncio.to_thread(subject_of, *item, mine, rng)
             await describe(subject, want, model_of(want), mine, encode, rng)
         except Unanswered:
-            return Seen(True, left_about_a_sample(want, max(most - mine.answered, mine.missing)), mine.paid)
+            return Seen(True, left_about_a_sample(want, mine.left(most)), mine.paid)
         except BadInput:
             pass  # nothing more is asked about what goes to `rejects`
         return Seen(True, NO_REQUESTS, mine.paid)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from annotation.asking import ledger, owners, tables
 from annotation.asking.database import write_ahead
-from annotation.asking.ledger import Ledger, reading, spent_usd
+from annotation.asking.ledger import Bought, Ledger, reading, spent_usd
 from annotation.asking.operations import Busy, Done, Known, OverCap, Release, Reserve, Reserved, Settle
 from annotation.models.prices import USD
 from annotation.models.providers import Answer
@@ -233,6 +233,14 @@ def test_what_cannot_be_written_down_fails_alone(url: str, wrong: Answer) -> Non
     assert str(done[6]).startswith("request nobody asked: an answer to what was never asked")
     spending = book.spending()
     assert (spending.answers, spending.lost, spending.reserved) == (4, 10 / USD, 0)
+
+
+def test_what_a_forecast_holds_against_the_budget_is_what_the_cap_counts(url: str) -> None:
+    """Tries that were lost, too, and those that a dead process left under way: they are lost when asked again."""
+    book = Ledger(url)
+    each = {n: dataclasses.replace(reserve(n), tokens=20) for n in "abc"}
+    book.apply([*each.values(), Settle("a", ANSWER, 7, 15), Release("b", True, "no answer in time")])
+    assert book.bought("openai", "gpt-4o") == Bought(1, 27 / USD, 55)
 
 
 def test_an_answer_that_is_unfit_is_bought_anew_and_counts_as_lost(url: str) -> None:
