@@ -4,7 +4,7 @@ Frame intervals are half-open `[start_frame, end_frame)`; seconds are frame / fp
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pyarrow as pa
 
@@ -16,10 +16,6 @@ Label = Annotated[str, pa.dictionary(pa.int32(), pa.string())]
 """A string with few distinct values: dictionary-encoded in Parquet."""
 
 Vector = Annotated[list[float], pa.list_(pa.float32())]
-
-Status = Literal["candidate", "accepted", "corrected", "rejected", "withdrawn"]
-"""`withdrawn`: its author took back what they had said; such a row says nothing itself."""
-AuthorKind = Literal["model", "rule", "renderer", "person"]
 
 
 @dataclass(frozen=True)
@@ -211,9 +207,12 @@ class Annotation:
     task: Label
     """defect_type | object | mask | visible_interval | caption | …"""
     author_kind: Label
+    """model | rule | renderer | person"""
     author: Label
     author_version: Label
     status: Label
+    """candidate | accepted | corrected | rejected | withdrawn: its author took back what they had said; such a row says
+    nothing itself."""
     round: int = 0
     label: Label | None = None
     text: str | None = None
