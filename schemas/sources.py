@@ -40,7 +40,8 @@ class Images(Section):
     """How an image becomes square: stretched as published, padded with its edge, or cut to its centre. A mask follows
     its image."""
     estimate: bool = True
-    """Where a source names a defect and marks no place, estimate its region from the picture; reviewers correct it."""
+    """Where a source names a defect and marks no outline, estimate its region from the picture, within its boxes if
+    there are any; reviewers correct it."""
     taxonomy: str = ""
     """A taxonomy by name (`schemas/taxonomies/`) or file: which class of a source becomes which class; none keeps
     the sources' own names."""

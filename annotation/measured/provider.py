@@ -67,7 +67,8 @@ def describe(evidence: Evidence, asks: str = "open", candidate: int = 0, tempera
         return _unmarked(evidence, pick)
     if evidence.mask is None:
         return flawless(_figure(evidence), evidence.object.replace("_", " ") or "part", pick)
-    said = Clauses(attributes(evidence.picture, evidence.mask, evidence.defect, evidence.facts), evidence, pick)
+    seen = attributes(evidence.picture, evidence.mask, evidence.defect, evidence.facts, evidence.within)
+    said = Clauses(seen, evidence, pick)
     if asks != "open":
         return _text("it " + SIDES[asks](said))
     start = evidence.seed + candidate if temperature > 0 else 0

@@ -4,7 +4,7 @@ SteelDefectX's side of a description that a table can hold: type, shape, directi
 on a 3 x 3 grid with shares, scale, polarity and saliency, and the sentence that states them.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -87,8 +87,15 @@ class Attributes:
         }
 
 
-def attributes(picture: np.ndarray, mask: np.ndarray, defect: str = "", facts: DefectFacts | None = None) -> Attributes:
-    """Attributes of the defect under `mask` (H, W, bool) in `picture` (grey, RGB or RGBA, 8 or 16 bits).
+def attributes(
+    picture: np.ndarray,
+    mask: np.ndarray,
+    defect: str = "",
+    facts: DefectFacts | None = None,
+    within: Sequence[np.ndarray] = (),
+) -> Attributes:
+    """Attributes of the defect under `mask` (H, W, bool) in `picture` (grey, RGB or RGBA, 8 or 16 bits); `within` are
+    the boxes that its source draws around it, in which it may have been estimated.
 
     The mask of a hole may be of its wall and rim alone: what they enclose belongs to it.
     Raises BadInput for a mask that is empty or of another size, and for what is no picture.
@@ -110,7 +117,7 @@ def attributes(picture: np.ndarray, mask: np.ndarray, defect: str = "", facts: D
         seen=seen,
         size=(mask.shape[0], mask.shape[1]),
         facts=facts,
-        otherwise=() if facts else _otherwise(shown, mask),
+        otherwise=() if facts else _otherwise(shown, mask, within),
     )
 
 
@@ -119,8 +126,8 @@ ESTIMATED = 0.9
 pictures of 16 bits are not estimated from, to the pixel, as they are shown."""
 
 
-def _otherwise(picture: np.ndarray, mask: np.ndarray) -> tuple[Region, ...]:
-    found = estimate(picture)
+def _otherwise(picture: np.ndarray, mask: np.ndarray, within: Sequence[np.ndarray]) -> tuple[Region, ...]:
+    found = estimate(picture, within)
     if found is None or not _alike(found.region, mask.astype(bool)):
         return ()
     return region(picture, found.narrow), region(picture, found.wide)

@@ -1,11 +1,12 @@
 """Where a defect probably is, told from the picture alone: what stands out from an even background.
 
-For images whose source names a class and marks no place. The estimate is a rule's work and a start for reviewers; a
-picture in which nothing stands out for sure has none. It misses parts of what covers a quarter of the picture and more.
-Where a mark ends hangs on a threshold, so a narrower and a wider estimate stand beside it: what all three share can be
-relied on.
+For images whose source names a class and marks no place, or a box and no outline. The estimate is a rule's work and a
+start for reviewers; a picture in which nothing stands out for sure has none. It misses parts of what covers a quarter
+of the picture and more. Where a mark ends hangs on a threshold, so a narrower and a wider estimate stand beside it:
+what all three share can be relied on.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -53,17 +54,22 @@ class Estimate(NamedTuple):
     wide: np.ndarray
 
 
-def region(picture: np.ndarray) -> np.ndarray | None:
+def region(picture: np.ndarray, within: Sequence[np.ndarray] = ()) -> np.ndarray | None:
     """(H, W) bool, or None where nothing stands out for sure; `picture` is grey, RGB or RGBA, 8 or 16 bits."""
-    found = estimate(picture)
+    found = estimate(picture, within)
     return found.region if found else None
 
 
-def estimate(picture: np.ndarray) -> Estimate | None:
-    """The region, with a narrower and a wider one; None where nothing stands out for sure."""
+def estimate(picture: np.ndarray, within: Sequence[np.ndarray] = ()) -> Estimate | None:
+    """The region, with a narrower and a wider one; None where nothing stands out for sure.
+
+    `within` are the boxes, (H, W) bool, that are known to hold a defect each: each is looked at by itself, since the
+    strongest mark hides none in another box, and what lies in none is left out.
+    """
     height, width = picture.shape[:2]
     rest, scores = _standing_out(picture)
-    found, narrow, wide = (_cut(scores, cut) for cut in (CUT, NARROW, WIDE))
+    held = [scores * _reduced(box) for box in within] or [scores]
+    found, narrow, wide = (np.any([_cut(part, cut) for part in held], axis=0) for cut in (CUT, NARROW, WIDE))
     share = float(found.mean())
     if not LEAST <= share <= MOST or float(np.abs(rest)[found].mean()) < CONTRAST:
         return None
@@ -118,6 +124,10 @@ def _cut(scores: np.ndarray, cut: Cut) -> np.ndarray:
     found = _touching(scores > max(cut.likely, cut.edge * strong), scores > max(cut.sure, cut.peak * strong))
     closed = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     return _without_specks(closed, scores, cut.weight)
+
+
+def _reduced(box: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.resize(box.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _enlarged(found: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from tasks.imports.layouts import READERS, detected
 from tasks.imports.pictures import Decoded, decode, mask_image, normalised, region
 from tasks.imports.records import NORMAL, Found, Problem, Shape
 from tasks.imports.tree import Tree
+from tasks.pictures import decoded
 from tasks.stage import Context, Shard, stage
 from tasks.workspace import Workspace
 
@@ -156,11 +157,12 @@ def _chosen(items: Iterable[Item | Problem], spec: SourceSpec, seed: int) -> Ite
         yield from sorted(found, key=lambda i: digest(seed, spec.name, i.found.path))[: spec.limit]
 
 
-@stage(name="import", version=4, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
+@stage(name="import", version=5, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
 def import_images(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Every image of a shard as a sample of kind `image`, with its class and, where there are any, masks and boxes.
 
-    Where a source marks no place, a mask is estimated from the picture, as the work of a rule.
+    Where a source marks no outline, a mask is estimated from the picture, within its boxes if there are any, as the
+    work of a rule.
     """
     source, *items = shard.items
     spec = next(s for s in ctx.recipe.sources if s.name == source.name)
@@ -217,8 +219,9 @@ def _rows(item: Item, source: Source, root: Path, ctx: Context) -> Iterator[Row]
     for (task, label), of_class in sorted(masks.items()):
         chosen = [Score("chosen", 1.0)] if label == found.label else []
         yield by_source(task=task, label=label, masks=of_class, scores=chosen)
-    if ctx.settings["estimate"] and not regions and item.defect != "none":
-        place = estimate.region(pixels)
+    if ctx.settings["estimate"] and item.defect != "none" and not any(task == "mask" for task, *_ in regions):
+        boxes = [decoded([box]) for box in masks.get(("box", found.label), ())]
+        place = estimate.region(pixels, boxes)
         if place is not None:
             yield annotation(
                 sample=id_, task="mask", author_kind="rule", author="estimate", author_version="1", status="candidate",

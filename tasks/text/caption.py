@@ -66,7 +66,7 @@ def _cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
 READS = (MAKER, "visibility", "keyframes")
 
 
-@stage(version=5, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
+@stage(version=6, reads=READS, writes=("annotations",), settings=settings, cut=_cut)
 def caption(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Candidate descriptions of every sample, each with its scores; one of them is `chosen`.
 
@@ -127,6 +127,7 @@ def subject_of(sample: Sample, known: Known, asker: Asks, rng: np.random.Generat
         defect=defect,
         facts=visible.facts if visible else None,
         seed=seed,
+        within=known.within,
     )
     truth = Truth(defect or "none", visible.facts if visible else None)
     return Subject(
@@ -134,7 +135,7 @@ def subject_of(sample: Sample, known: Known, asker: Asks, rng: np.random.Generat
         defect=(visible and visible.label) or defect,
         image=image,
         evidence=evidence if image is None else None,  # so that no more than a JPEG waits for an answer
-        seen=attributes(picture, mask, defect, truth.facts) if mask is not None and mask.any() else None,
+        seen=attributes(picture, mask, defect, truth.facts, known.within) if mask is not None and mask.any() else None,
         truth=truth,
     )
 

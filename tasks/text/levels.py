@@ -30,7 +30,7 @@ def _cut(workspace: Workspace, recipe: Recipe) -> Iterator[Shard]:
 
 
 @stage(
-    version=3, reads=(MAKER, *BESIDE, "class_text"), writes=("descriptions",), settings=lambda recipe: None, cut=_cut
+    version=4, reads=(MAKER, *BESIDE, "class_text"), writes=("descriptions",), settings=lambda recipe: None, cut=_cut
 )
 def levels(shard: Shard, ctx: Context) -> Iterator[Row]:
     """T0 from the class name, T1 from the class, T2 as the model chose it, T3 as people left it; and what is measured.
@@ -75,4 +75,4 @@ def _measured(sample: Sample, known: Known) -> dict[str, Any]:
         template = classes.class_name(sample.defect, sample.object)
         return {"type": spoken(sample.defect), "template": template[:1].upper() + template[1:], **UNMEASURED}
     facts = known.defect_type.facts if known.defect_type else None
-    return attributes(picture, mask, sample.defect, facts).columns()
+    return attributes(picture, mask, sample.defect, facts, known.within).columns()

@@ -24,8 +24,15 @@ class Known:
     intervals: list[Interval] | None = None
     masks: dict[int, list[Mask]] = field(default_factory=dict)
     """Of every frame the regions that are the defect together, as the label has them that holds."""
+    boxes: list[Mask] = field(default_factory=list)
+    """That the source of an image draws around its defects, one each."""
     defect_type: Annotation | None = None
     keyframes: list[int] = field(default_factory=list)
+
+    @property
+    def within(self) -> tuple[np.ndarray, ...]:
+        """The boxes, (H, W) bool."""
+        return tuple(decoded([box]) for box in self.boxes)
 
 
 def known_of(ctx: Context) -> dict[str, Known]:
@@ -43,6 +50,8 @@ def known_of(ctx: Context) -> dict[str, Known]:
     for a in ctx.rows(Annotation, MAKER):
         if a.task == "defect_type":
             known[a.sample].defect_type = a
+        elif a.task == "box" and a.label == sources[a.sample]:
+            known[a.sample].boxes = list(a.masks or ())
     for a in ctx.rows(Annotation, "visibility"):
         if a.task == "visible_interval":
             known[a.sample].intervals = a.intervals

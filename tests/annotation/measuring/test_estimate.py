@@ -82,6 +82,32 @@ def test_the_narrower_estimate_lies_within_and_the_wider_around() -> None:
     assert not (found.region & ~found.wide).any()
 
 
+def test_in_boxes_each_mark_is_found_and_nothing_beside_them() -> None:
+    """A strong mark outside hides none that is known to be there, nor does one in another box."""
+    drawn, boxes = plate(), []
+    drawn[:, 200:206] -= 90
+    for top, left, step in ((20, 20, -80), (120, 60, 20)):
+        drawn[top : top + 30, left : left + 30] += step
+        box = np.zeros(drawn.shape, bool)
+        box[top - 12 : top + 42, left - 12 : left + 42] = True
+        boxes.append(box)
+    found = region(picture(drawn), boxes)
+    assert found is not None
+    for top, left, box in ((20, 20, boxes[0]), (120, 60, boxes[1])):
+        mark = np.zeros(drawn.shape, bool)
+        mark[top : top + 30, left : left + 30] = True
+        assert overlap(found & box, mark) > 0.5
+    assert found[:, 195:].sum() == 0
+    told = attributes(picture(drawn), found, within=boxes)
+    assert told.number == 2 and told.otherwise
+
+
+def test_a_box_of_an_even_plate_holds_no_region() -> None:
+    box = np.zeros((200, 240), bool)
+    box[40:160, 40:160] = True
+    assert region(picture(plate()), [box]) is None
+
+
 def test_a_number_is_sure_only_where_the_threshold_does_not_decide_it() -> None:
     clear, doubtful = plate(noise=1.0), plate(noise=1.0)
     for left in (20, 100, 180):

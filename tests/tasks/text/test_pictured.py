@@ -112,3 +112,20 @@ def test_the_frame_that_was_described_is_measured_whatever_people_say_of_the_int
 
 def test_regions_that_overlap_are_one_area() -> None:
     assert decoded([square(0, 0, 8), square(4, 4, 8)]).sum() == 2 * 64 - 16
+
+
+def test_what_stands_out_in_the_boxes_of_a_source_is_measured(tmp_path: Path) -> None:
+    """As GC10 comes: boxes, no outlines. What stands out elsewhere in the picture is not the labelled defect."""
+    pixels = np.full((128, 128), 130, np.uint8)
+    pixels[90:110, 20:40] = 60
+    pixels[:, 100:104] = 0
+    sets.write(tmp_path / "set" / "a.png", pixels)
+    (tmp_path / "set" / "a.xml").write_text(sets.voc("a.png", [("pit", 12, 80, 50, 120)], 128, 128))
+    recipe = Recipe.model_validate({"dataset": "made", "sources": [{"name": "aset", "path": str(tmp_path / "set")}]})
+    workspace = Workspace.create(tmp_path / "ws")
+    build(workspace, recipe, "import")
+    made = {(a.task, a.author): a for a in workspace.rows(Annotation) if a.masks}
+    assert set(made) == {("box", "aset"), ("mask", "estimate")}
+    factory.run(levels, workspace, recipe)
+    (found,) = workspace.rows(Description, workspace.current("levels"))
+    assert (found.number, found.position, found.polarity, found.scale) == (1, "lower left", "darker", "medium")
