@@ -188,6 +188,15 @@ class BatchAsker(Asker):
             await self.sleep(poll * float(self._rng.uniform(0.9, 1.1)))
             poll = min(poll * 1.5, LONGEST_POLL_S)
 
+    async def caught_up(self) -> bool:
+        """Wait for what is in batches, of dead builds too: then it is paid, and no longer held at the most that it may
+        cost. False when nothing is."""
+        self._awaited |= {b.name for b in await self._left()}
+        waiting = bool(self._awaited)
+        if waiting:
+            await self.finish()
+        return waiting
+
     async def withdraw(self) -> None:
         """Cancel the batches that nobody alive waits for, and take in what they have answered."""
         async with self._withdraw:

@@ -1,10 +1,11 @@
 """Many samples, or classes, described at once over one asker, in bounded memory; what to do when a service fails."""
 
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import TypeVar
 
-from annotation.asking.ask import Asker
+from annotation.asking.ask import Asker, OverBudget
 from annotation.asking.batches import BatchAsker, Waiting
 from annotation.asking.streams import ordered
 from annotation.models.providers import Transient
@@ -15,6 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 GIVE_UP = 64
 """Samples in a row that a service failed before the others are left for another time."""
+LOG = logging.getLogger(__name__)
 
 Describe = Callable[[T], Awaitable[list[R]]]
 
@@ -59,14 +61,21 @@ async def _gathered(
     samples: Callable[[], Iterable[T]], describe: Describe[T, R], want: Caption, asker: BatchAsker
 ) -> None:
     """Go over the samples until the ledger has all that they ask: a first batch for the open questions, others for what
-    the answers call for, supplements and texts to be written again. Of a sample that waits, only its number is kept."""
+    the answers call for, supplements and texts to be written again. Of a sample that waits, only its number is kept.
+    At the cap, batches are waited for before it counts as reached: they cost less than was set aside for them."""
     left: set[int] | None = None
     while left is None or left:
         again = ((n, s) for n, s in enumerate(samples()) if left is None or n in left)
         still = set()
-        async for (number, _), outcome in ordered(again, lambda item: describe(item[1]), at_once(want), stops):
-            if isinstance(outcome, Waiting):
-                still.add(number)
+        try:
+            async for (number, _), outcome in ordered(again, lambda item: describe(item[1]), at_once(want), stops):
+                if isinstance(outcome, Waiting):
+                    still.add(number)
+        except OverBudget as e:
+            LOG.warning("%s; what is in batches is waited for first, for it costs less than was set aside for it", e)
+            if await asker.caught_up():
+                continue
+            raise
         left = still
         if left:
             await asker.finish()
