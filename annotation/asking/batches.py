@@ -194,6 +194,10 @@ class BatchAsker(Asker):
         self._awaited |= {b.name for b in await self._left()}
         waiting = bool(self._awaited)
         if waiting:
+            LOG.warning(
+                "%s: the budget does not cover the next request, but batches cost less than is set aside for them; "
+                "waiting for those that are sent", self.provider.where,
+            )  # fmt: skip
             await self.finish()
         return waiting
 

@@ -1,6 +1,5 @@
 """Many samples, or classes, described at once over one asker, in bounded memory; what to do when a service fails."""
 
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import TypeVar
@@ -16,7 +15,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 GIVE_UP = 64
 """Samples in a row that a service failed before the others are left for another time."""
-LOG = logging.getLogger(__name__)
 
 Describe = Callable[[T], Awaitable[list[R]]]
 
@@ -71,8 +69,7 @@ async def _gathered(
             async for (number, _), outcome in ordered(again, lambda item: describe(item[1]), at_once(want), stops):
                 if isinstance(outcome, Waiting):
                     still.add(number)
-        except OverBudget as e:
-            LOG.warning("%s; what is in batches is waited for first, for it costs less than was set aside for it", e)
+        except OverBudget:
             if await asker.caught_up():
                 continue
             raise

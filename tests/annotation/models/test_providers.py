@@ -232,6 +232,16 @@ def test_a_fault_behind_a_gateway_that_says_200_is_told() -> None:
         send("openai", lambda n, _: Reply({"error": {"message": f"Provider returned {KEY}", "code": 502}}))
 
 
+@pytest.mark.parametrize("provider", ["openai", "gemini"])
+@pytest.mark.parametrize("odd", [float("nan"), "odd", [None]])
+def test_what_is_no_answer_at_all_is_a_fault_of_one_request(provider: str, odd: Any) -> None:
+    """Or an empty answer: never the end of the build."""
+    try:
+        assert send(provider, lambda n, _: Reply({"candidates": odd, "choices": odd}))[0].text == ""
+    except Transient as e:
+        assert e.billed
+
+
 @pytest.mark.parametrize("name", ["ALL_PROXY", "SSL_CERT_FILE"])
 @pytest.mark.parametrize("provider", ["openai", "gemini"])
 def test_an_environment_that_nothing_can_be_sent_from(
