@@ -73,6 +73,9 @@ def estimate(picture: np.ndarray, within: Sequence[np.ndarray] = ()) -> Estimate
     share = float(found.mean())
     if not LEAST <= share <= MOST or float(np.abs(rest)[found].mean()) < CONTRAST:
         return None
+    dark = None if within else _two_tones(picture)
+    if dark is not None and max(_overlap(found, dark), _overlap(found, ~dark)) < LIKE:
+        return None  # the light between two patches is no figure
     return Estimate(*(_enlarged(mask, height, width) for mask in (found, narrow, wide)))
 
 
@@ -80,16 +83,24 @@ TONES = 20.0
 """Least difference between the two tones of a patchwork, in grey levels of 255."""
 APART = 0.7
 """Share of the variance that two tones explain, at least: of plain noise it is 0.64."""
+LIKE = 0.3
+"""Overlap (intersection over union) with one of two tones, below which a region is neither of them."""
 
 
 def patchwork(picture: np.ndarray) -> float | None:
     """Share of the darker one of two tones that divide the whole picture between them, 0.25 to 0.75; None where there
-    are none. Nothing stands out of such a picture: either tone may be the background. (Otsu 1979.)"""
+    are none."""
+    dark = _two_tones(picture)
+    return None if dark is None else float(dark.mean())
+
+
+def _two_tones(picture: np.ndarray) -> np.ndarray | None:
+    """Where the darker one is, (SIDE, SIDE) bool (Otsu 1979). Either may be the background."""
     smooth = _smooth(picture)
     trend = (BASIS @ np.linalg.lstsq(BASIS[::7], smooth.ravel()[::7])[0]).reshape(smooth.shape)
     rest = (smooth - trend).astype(np.float32)
     grey = np.clip(rest - rest.min(), 0, 255).astype(np.uint8)
-    dark = grey <= cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)[0]
+    dark = np.asarray(grey <= cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)[0])
     share = float(dark.mean())
     if not 0.25 <= share <= 0.75:
         return None
@@ -97,7 +108,11 @@ def patchwork(picture: np.ndarray) -> float | None:
     cells = cv2.resize(dark.astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA)
     everywhere = int(((cells > 0.05) & (cells < 0.95)).sum()) >= 8
     apart = share * (1 - share) * step**2 >= APART * float(rest.var())
-    return share if apart and step >= TONES and everywhere else None
+    return dark if apart and step >= TONES and everywhere else None
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one & other).sum() / max((one | other).sum(), 1))
 
 
 def _smooth(picture: np.ndarray) -> np.ndarray:

@@ -157,7 +157,7 @@ def _chosen(items: Iterable[Item | Problem], spec: SourceSpec, seed: int) -> Ite
         yield from sorted(found, key=lambda i: digest(seed, spec.name, i.found.path))[: spec.limit]
 
 
-@stage(name="import", version=5, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
+@stage(name="import", version=6, writes=("media", "samples", "annotations"), settings=settings, cut=cut)
 def import_images(shard: Shard, ctx: Context) -> Iterator[Row]:
     """Every image of a shard as a sample of kind `image`, with its class and, where there are any, masks and boxes.
 

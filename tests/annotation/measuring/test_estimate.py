@@ -1,10 +1,11 @@
 """Regions estimated from the picture alone: drawn marks are found, even and noisy backgrounds have none."""
 
+import cv2
 import numpy as np
 import pytest
 
 from annotation.measuring.attributes import attributes, parts_of
-from annotation.measuring.estimate import estimate, region
+from annotation.measuring.estimate import estimate, patchwork, region
 
 
 def plate(seed: int = 0, noise: float = 3.0, slope: float = 0.0) -> np.ndarray:
@@ -120,3 +121,16 @@ def test_a_number_is_sure_only_where_the_threshold_does_not_decide_it() -> None:
         told = attributes(picture(drawn), found)
         assert told.otherwise
         assert told.sure(parts_of) is sure
+
+
+def test_the_light_between_two_patches_is_no_figure() -> None:
+    """Two tones share the picture, and the edge of one shines: which is the background nobody can tell."""
+    rng = np.random.default_rng(1)
+    blobs = cv2.GaussianBlur(rng.normal(size=(256, 256)).astype(np.float32), (0, 0), 12)
+    grey = np.where(blobs > 0, 140, 90) + rng.normal(0, 4, blobs.shape)
+    grey[100:160, 40:100][np.abs(blobs[100:160, 40:100]) < 0.003] = 250
+    shown = picture(grey)
+    assert estimate(shown) is None
+    share = patchwork(shown)
+    assert share is not None
+    assert abs(share - (blobs <= 0).mean()) < 0.03
