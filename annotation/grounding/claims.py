@@ -44,11 +44,13 @@ def claims(text: str) -> tuple[Said, ...]:
     known = builtin()
     found: list[tuple[int, int, Said]] = []
     denials: dict[str, tuple[int, int, Said]] = {}
-    named = False
+    named, asides = False, dict[str, bool]()
     for at, sentence, clause in clauses(text):
-        if no := denied(sentence, known.denials):
-            denials.setdefault(sentence, (at, no.start(), Said("type", no[0], NONE)))
-        aside = not (known.subject.search(sentence) or any(rule.says.search(sentence) for rule in known.types))
+        if sentence not in asides:  # one of many clauses is read as a whole once
+            asides[sentence] = not any(by.search(sentence) for by in (known.subject, *(r.says for r in known.types)))
+            if no := denied(sentence, known.denials):
+                denials[sentence] = (at, no.start(), Said("type", no[0], NONE))
+        aside = asides[sentence]
         for phrase, plain in known.read:
             clause = phrase.sub(plain, clause)
         named = named or _names(clause, known)

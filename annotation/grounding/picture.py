@@ -193,11 +193,12 @@ def _spans(said: Said, a: Attributes, told: float, span: float) -> Fit:
     side = a.size[1] if said.value.endswith("width") else a.size[0]
     whole = said.value.startswith("whole")
     most = span if whole else max(span, min(a.seen.length / side, 1.0))
+    least = 0.0 if a.seen.most > 1 and not whole else span
     if bound := BOUND.search(said.words):
-        return "no" if (span - told if bound[1] else told - most) > t["span_slack"] else "maybe"
+        less, more = (told, least) if bound[1] else (most, told)
+        return "no" if more > max(t["bound_factor"] * less, less + 0.05) else "maybe"
     if abs(span - told) < 0.05:
         return "yes"
-    least = 0.0 if a.seen.most > 1 and not whole else span
     return "maybe" if least - t["span_slack"] <= told <= most + t["span_slack"] else "no"
 
 

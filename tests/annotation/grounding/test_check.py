@@ -223,6 +223,7 @@ SLANT = drawn([np.array([[20, 20], [140, 200]], np.int32)], thick=3)
         ("Fewer than five spots.", DOTS, False),
         ("It spans more than half of the image width.", OVAL, True),
         ("It spans less than a tenth of the image width.", OVAL, False),
+        ("It is less than a hundredth of the image width.", PITS, False),
         ("Its length is about four fifths of the image height.", SLANT, True),
         ("It is circular.", STAR, False),
         ("It is round.", PITS, True),

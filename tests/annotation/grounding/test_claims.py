@@ -111,6 +111,8 @@ def test_any_words_are_read(words: list[str]) -> None:
         "if ",
         "next to the dark, ",
         "no sign of ",
+        "while the left ",
+        "a few smaller ",
     ],
 )
 def test_time_grows_with_length_only(unit: str) -> None:
@@ -266,7 +268,8 @@ def test_who_says_both_says_neither(text: str) -> None:
         "It goes through the entire image.", "It cuts through the picture.", "Cracks radiate outwards.",
         "The left third of the surface appears sound.", "The rest of the sheet is smooth.",
         "The right half is mostly clean apart from a few specks.", "The upper half shows no damage.",
-        "They line up.", "At four fifths of the width.", "The left-hand one.",
+        "The right half shows nothing unusual.", "It has a tiny tilt.", "A couple of smaller crumbs trail off.",
+        "They line up.", "At half width.", "At four fifths of the width.", "The left-hand one.",
         "It touches neither the top nor the left.",
         "The bright streak at the top is a reflection.", "The brown band at the top is merely staining.",
         "The lower third merely shows a dark smear.", "It interrupts the black copper.",
@@ -298,6 +301,10 @@ def test_what_is_told_of_less_than_the_whole_claims_nothing_of_it(text: str) -> 
         ("It rises only slightly.", {"direction: rising"}),
         ("Conspicuous because of its dark tone.", {"contrast: strong", "contrast: darker"}),
         ("It does not exceed one percent of the area.", {"size: not percent of image 1"}),
+        ("Nothing suggests a crack.", {"type: not crack"}),
+        ("It leans to the left.", {"direction: falling"}),
+        ("Its length is just under one twentieth of the image width.", {"size: fraction of width 0.05"}),
+        ("It goes all the way through the part.", {"depth: through"}),
         ("A hairline scratch.", {"type: scratch", "size: hairline"}),
     ],
 )

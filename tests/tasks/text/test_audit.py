@@ -71,6 +71,16 @@ def test_a_line_is_scored_and_its_claims_are_checked(folder: Path) -> None:
     assert {c.dimension for c in wrong.claims if c.verdict == "contradicted"} == {"contrast", "type", "location"}
 
 
+def test_what_the_wall_of_a_hole_encloses_is_measured_with_it(folder: Path) -> None:
+    ring = np.zeros((120, 160), np.uint8)
+    cv2.circle(ring, (80, 60), 40, 255, 1)
+    cv2.imwrite(str(folder / "ring.png"), ring)
+    said = GOOD | {"text": "It covers about a quarter of the image.", "mask": "ring.png"}
+    for defect, verdict in (("hole", "supported"), ("dent", "contradicted")):
+        line = next(task.audit(written(folder, said | {"class": defect}), never))
+        assert [c.verdict for c in line.claims] == [verdict]
+
+
 def test_texts_of_one_image_in_a_row_are_compared(folder: Path) -> None:
     file = written(folder, GOOD, GOOD | {"id": "2"}, {"id": "3", "text": "dark"})
     first, second, other = task.audit(file, alike)
