@@ -115,7 +115,7 @@ class Gemini:
         """The exception that says what to do about an HTTP status; a message about the key is never repeated."""
         said = words(e.message or e.status or "", self._key)
         headers = getattr(e.response, "headers", {}) or {}
-        wait = seconds(headers.get("retry-after")) or _retry_delay(e.details)
+        wait = seconds(headers.get("retry-after"), headers.get("date")) or _retry_delay(e.details)
         match e.code:
             case 401 | 403:
                 return DefectoryError(

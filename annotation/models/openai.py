@@ -130,7 +130,7 @@ class OpenAI:
         except openai.APIStatusError as e:
             headers = e.response.headers
             self._told(headers)
-            body, wait = parsed_or_plain(e.response.text), seconds(headers.get("retry-after"))
+            body, wait = parsed_or_plain(e.response.text), seconds(headers.get("retry-after"), headers.get("date"))
             raise self.explained(e.status_code, body, model, wait, direct=True) from None
         except openai.APITimeoutError:
             raise Transient(f"{self.where}: no answer in time", billed=True) from None

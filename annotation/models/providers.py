@@ -277,12 +277,19 @@ def words(reason: object, secret: str) -> str:
     return re.sub(r"\b(sk-|AIza)[\w*.-]{4,}", r"\1***", text)[:200]
 
 
-def seconds(value: str | None) -> float | None:
-    """A `Retry-After` header, in seconds from now: a number, a duration such as `34s`, or a date; None for nonsense."""
+def seconds(value: str | None, sent: str | None = None) -> float | None:
+    """A `Retry-After` header, in seconds from now: a number, a duration such as `34s`, or a date; None for nonsense.
+    A date is counted from the `Date` header that was `sent` with it, for our clock may be wrong."""
     if found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?\s*", value or ""):
         return float(found[1])
+    until, now = _instant(value), _instant(sent)
+    return None if until is None else max(0.0, until - (time.time() if now is None else now))
+
+
+def _instant(date: str | None) -> float | None:
+    """Seconds since 1970 of a date in a header; None for nonsense."""
     try:
-        return max(0.0, parsedate_to_datetime(value or "").timestamp() - time.time())
+        return parsedate_to_datetime(date or "").timestamp()
     except (ValueError, OverflowError):
         return None
 

@@ -463,6 +463,8 @@ def test_seconds(value: str | None, wait: float | None) -> None:
 
 def test_seconds_until_a_date() -> None:
     assert 50 < seconds(formatdate(time.time() + 60, usegmt=True)) <= 60
+    assert seconds(formatdate(5060, usegmt=True), formatdate(5000, usegmt=True)) == 60  # by the server's clock
+    assert seconds(formatdate(5060, usegmt=True), "nonsense") == 0
 
 
 def test_model_output_is_not_trusted() -> None:
