@@ -80,6 +80,8 @@ class Asker:
     """Sees to the batches that nobody alive waits for."""
     _waited_for: set[str] = field(default_factory=set)
     """Batches of others that hold what was asked for."""
+    _away: bool = False
+    """Whether it was told that the ledger was away."""
     _pending: list[tuple[Operation, asyncio.Future[Outcome]]] = field(default_factory=list)
     _writer: asyncio.Task[None] | None = None
 
@@ -170,6 +172,9 @@ class Asker:
             except DefectoryError as e:
                 if pause is None or isinstance(e, BadInput):
                     raise
+                if not self._away:
+                    LOG.warning("%s; what is answered already is kept for it, a minute at most", e)
+                self._away = True
             await self.sleep(pause)
 
     def reservation(self, key: str, request: Request, batch: str = "", unfit: Answer | None = None) -> Reserve:
