@@ -187,15 +187,15 @@ async def refined(
     ours = [f"- ours: {phrase}" for phrase in (*base.attributes, *base.causes)]
     joined = "\n".join([*ours, *(f"- {note}" for note in notes)])
     merged = await asker.ask(request(MERGE, 0, MERGED, joined), streams[-1])
+    into = f"class {label}: {asker.provider.name} {model} merged the notes into"
+    stays = "the text it had stays; try another model"  # a stored answer is not asked for again
     try:
         parts = json.loads(merged.answer.text)
         attributes, causes = ([cleaned_phrase(p) for p in parts[key]] for key in ("attributes", "causes"))
     except (ValueError, KeyError, TypeError):
-        raise BadInput(
-            f"class {label}: {asker.provider.name} {model} merged the notes into no JSON; run again"
-        ) from None
+        raise BadInput(f"{into} no JSON; {stays}") from None
     if not attributes or not causes:
-        raise BadInput(f"class {label}: {asker.provider.name} {model} merged the notes into nothing; run again")
+        raise BadInput(f"{into} nothing; {stays}")
     return _row(
         taxonomy=texts.taxonomy,
         label=label,

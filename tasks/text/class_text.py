@@ -45,7 +45,7 @@ def settings(recipe: Recipe) -> tuple[object, ...]:
     return texts(recipe), (*asked, words, *kept)
 
 
-@stage(version=1, reads=(MAKER,), writes=("class_texts",), settings=settings, cut=gathering(MAKER))
+@stage(version=2, reads=(MAKER,), writes=("class_texts",), settings=settings, cut=gathering(MAKER))
 def class_text(shard: Shard, ctx: Context) -> Iterator[Row]:
     """The text of every class that occurs: as the file has it, and refined by a model where the recipe asks for that.
 

@@ -129,7 +129,9 @@ def test_what_was_answered_is_not_asked_again(tmp_path) -> None:
 
 
 def test_a_merge_into_nothing_is_a_reason(tmp_path) -> None:
-    with pytest.raises(BadInput, match="class crazing: openai m merged the notes into nothing"):
+    with pytest.raises(
+        BadInput, match="class crazing: openai m merged the notes into nothing; the text it had stays; try another"
+    ):
         refined(Said(json.dumps({"attributes": [], "causes": []})), tmp_path)
 
 
