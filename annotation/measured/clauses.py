@@ -68,6 +68,7 @@ RELIEF: dict[str, tuple[str, ...]] = {
     "rolled-in scale": ROLLED_IN,
     "pressed-in scale": ROLLED_IN,
     "red iron": ("is a flat film on the surface", "lies flat on the surface"),
+    "rolled pit": ("is pressed into the surface", "is sunken into the surface"),
     "roll mark": (
         "is a print in the surface, a little raised or sunken",
         "is slightly raised or sunken, as prints are",

@@ -194,7 +194,10 @@ class OpenAI:
                     f"{self.where}: the key in OPENAI_API_KEY was refused ({status}); set a valid one"
                 )
             case 404:
-                return NotThere(f"{self.name} {model}: {self.where} does not know it (404); choose another model")
+                return NotThere(
+                    f"{self.name} {model}: {self.where} does not know it (404); choose another model, or correct the "
+                    "base_url if the server has it"
+                )
             case 405:
                 return NotThere(f"{self.where}: takes no questions at this address (405); correct the base_url")
             case _ if status < 400 or status == 407:  # it leads elsewhere, or a proxy stands before it

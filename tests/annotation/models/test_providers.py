@@ -263,6 +263,7 @@ def test_an_environment_that_nothing_can_be_sent_from(
     [
         ("openai", 401, openai_error(f"Incorrect API key provided: {KEY}"), "key in OPENAI_API_KEY was refused"),
         ("openai", 404, openai_error("no such model", "model_not_found"), "openai gpt-4o: .* does not know it"),
+        ("openai", 404, {"detail": "Not Found"}, r"\(404\); choose another model, or correct the base_url"),
         ("openai", 429, openai_error("You exceeded your quota", "insufficient_quota"), "no credit left"),
         ("openai", 402, openai_error("Insufficient Balance"), "no credit left"),
         ("openai", 405, {"detail": "Method Not Allowed"}, r"takes no questions .* \(405\); correct the base_url"),
