@@ -94,6 +94,8 @@ class OpenAI:
     def __init__(self, api_key: str, base_url: str, timeout_s: float, told: Told):
         import openai
 
+        from annotation.models.lanes import Client
+
         self._key, self._told, self._timeout_s = api_key, told, timeout_s
         self.where = anonymous(base_url or ADDRESSES["openai"])
         # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
@@ -103,7 +105,7 @@ class OpenAI:
             base_url=base_url or ADDRESSES["openai"],
             timeout=timeout_s,
             # The one that it makes for itself leaves a traceback behind where it cannot be made.
-            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout_s),
+            http_client=Client(timeout=timeout_s),
             max_retries=0,
             organization="",
             project="",
